@@ -1,0 +1,68 @@
+# BitVisor: the one Makefile. `make help` lists what it can do.
+# SPDX-License-Identifier: BSD-3-Clause
+
+B       := build
+CC      := gcc
+HOSTCC  := gcc
+LD      := ld
+OBJCOPY := objcopy
+PYTHON  := /usr/bin/python3
+export LC_ALL := C
+
+-include .config
+
+WARN := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wvla \
+	-Wformat=2 -Wcast-align -Werror
+VMM_CFLAGS := -std=c17 -O2 -g -ffreestanding -fno-pic -mcmodel=kernel -mno-red-zone -mgeneral-regs-only \
+	-fno-strict-aliasing -fno-omit-frame-pointer -fcf-protection=none -fno-asynchronous-unwind-tables \
+	-fno-common -fstack-protector-strong -mstack-protector-guard=global -ffunction-sections -fdata-sections \
+	-ffile-prefix-map=$(CURDIR)=. $(WARN) -Iinclude -I. $(DEPS_CFLAGS)
+HOST_CFLAGS := -std=gnu17 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all $(WARN) -Iinclude -I.
+
+# Sources: every .c and .S file of a room belongs to the image.
+VMM_DIRS := boot/multiboot boot/realmode core drivers net
+VMM_C    := $(sort $(shell find $(VMM_DIRS) -name '*.c' 2>/dev/null))
+VMM_S    := $(sort $(shell find $(VMM_DIRS) -name '*.S' 2>/dev/null))
+VMM_OBJS := $(VMM_C:%.c=$(B)/vmm/%.o) $(VMM_S:%.S=$(B)/vmm/%.S.o)
+
+.DEFAULT_GOAL := all
+.PHONY: all help
+all: $(B)/bitvisor.elf
+
+include deps/deps.mk
+include boot/uefi/uefi.mk
+include boot/media/media.mk
+include tests/tests.mk
+
+$(VMM_OBJS): $(DEPS_READY)
+
+$(B)/vmm/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	@$(CC) $(VMM_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/vmm/%.S.o: %.S
+	@mkdir -p $(@D)
+	@echo "  AS      $<"
+	@$(CC) $(VMM_CFLAGS) -D__ASSEMBLY__ -MMD -MP -c -o $@ $<
+
+$(B)/bitvisor.elf: $(VMM_OBJS) $(DEPS_LIBS) core/image.lds
+	@echo "  LD      $@"
+	@$(LD) -nostdlib -static --build-id=none -z max-page-size=4096 -z noexecstack --gc-sections \
+		--no-warn-rwx-segments -T core/image.lds -o $@ $(VMM_OBJS) $(DEPS_LIBS)
+
+-include $(VMM_OBJS:.o=.d)
+
+.PHONY: clean
+clean:
+	rm -rf $(B)/vmm $(B)/host $(B)/fuzz $(B)/uefi $(B)/media $(B)/*.elf $(B)/*.efi $(B)/*.iso
+
+help:
+	@echo "make            build/bitvisor.elf and build/loadvmm.efi"
+	@echo "make config     choose build options (writes .config)"
+	@echo "make deps       install Debian packages, fetch and check third-party sources"
+	@echo "make iso        build/bitvisor.iso, for BIOS and UEFI, CD or USB stick"
+	@echo "make run        boot a Debian kernel under the VMM (EMU=qemu|bochs FW=bios|uefi CPUS=n MEM= CONF= GUEST=)"
+	@echo "make check-fast build, host tests, one boot on AMD-V and one on VT-x"
+	@echo "make check      everything above and the system tests"
+	@echo "make clean      remove what was built (deps stay)"

@@ -1,0 +1,2 @@
+# The UEFI loader.
+# SPDX-License-Identifier: BSD-3-Clause
