@@ -136,6 +136,12 @@ uint32_t config_parse_cmdline(struct config *config, const char *cmdline, config
 			      void *arg);
 
 /*
+ * True when the errors so far must stop the boot with a question: an entry of a protective key was
+ * dropped, or any entry while vmm.config_strict is set.
+ */
+bool config_must_ask(const struct config *config);
+
+/*
  * What to do when the question after a start-up error is not answered: true = stop, false =
  * continue without the VMM. vmm.on_error, with auto decided: stop when a protective key was given
  * (an empty string is not), rightly or wrongly.

@@ -105,10 +105,11 @@
 
 /*
  * Keys that protect: a bad entry under one of these names, known or not, must stop the boot with a
- * question, because a guest without the protection would start otherwise. P("prefix").
+ * question, because a guest without the protection would start otherwise. P("prefix"), lower case. All of
+ * vmm.driver. counts: the keys of old configuration files that conceal or mediate devices are there.
  */
 #define CONFIG_PROTECTIVE(P) \
-	P("vmm.driver.pci") \
+	P("vmm.driver.") \
 	P("vmm.iommu") \
 	P("storage.") \
 	P("vpn.")

@@ -50,6 +50,9 @@ struct vmm_ops {
 	unsigned (*cpl)(const struct vcpu *v);
 	void (*seg)(const struct vcpu *v, enum seg seg, struct seg_state *s);
 
+	/* EFER as the guest writes it, checked; LMA as it was. */
+	void (*set_efer)(struct vcpu *v, uint64_t value);
+
 	/* Deliver an event at the next entry; at most one. */
 	void (*inject)(struct vcpu *v, const struct event *e);
 	/* The instruction that exited is done: RIP, interrupt shadow, single-step trap. */

@@ -1,0 +1,57 @@
+/* The guest's memory types: its MTRRs, as EPT leaves must follow them. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "core/vm/mtrr.h"
+#include "core/spinlock.h"
+#include "core/vm/nested.h"
+#include "core/vmm_ops.h"
+#include "core/x86/cpu.h"
+#include "core/x86/mtrr.h"
+
+static struct mtrr_state state;
+static struct spinlock lock;
+
+void mtrr_guest_init(void)
+{
+	static const uint16_t fixed[MTRR_FIXED_MAX] = { 0x250, 0x258, 0x259, 0x268, 0x269, 0x26a, 0x26b, 0x26c, 0x26d, 0x26e, 0x26f };
+
+	state.phys_bits = cpu_phys_bits();
+	if (!(cpuid(1, 0).edx & (1u << 12)))
+		return; /* no MTRRs: everything is uncached, as on hardware */
+	state.cap = rdmsr(MSR_MTRRCAP);
+	state.def_type = rdmsr(MSR_MTRR_DEF_TYPE);
+	for (unsigned i = 0; i < (state.cap & MTRR_CAP_VCNT) && i < MTRR_VAR_MAX; i++) {
+		state.var[i].base = rdmsr(MSR_MTRR_PHYSBASE + 2 * i);
+		state.var[i].mask = rdmsr(MSR_MTRR_PHYSBASE + 2 * i + 1);
+	}
+	for (unsigned i = 0; state.cap & MTRR_CAP_FIX && i < MTRR_FIXED_MAX; i++)
+		state.fixed[i] = rdmsr(fixed[i]);
+}
+
+uint64_t mtrr_guest_run(uint64_t base, uint64_t end, enum pt_type *type)
+{
+	enum mtrr_type t = MTRR_UC;
+	uint64_t size;
+
+	spinlock_take(&lock);
+	size = mtrr_uniform_range(&state, GPA(base), GPA(end), &t);
+	spinlock_release(&lock);
+	*type = (enum pt_type)t;
+	return size & ~PAGE_MASK ? size & ~PAGE_MASK : PAGE_SIZE;
+}
+
+bool mtrr_guest_write(uint32_t index, uint64_t value)
+{
+	uint64_t old;
+	int err;
+
+	if (!rdmsr_safe(index, &old) || !wrmsr_safe(index, value))
+		return false;
+	if (old == value)
+		return true;
+	spinlock_take(&lock);
+	err = mtrr_msr_write(&state, index, value);
+	spinlock_release(&lock);
+	if (!err)
+		nested_types_changed();
+	return true;
+}
