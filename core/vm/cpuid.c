@@ -18,6 +18,26 @@ static void host_cpuid(void *arg, uint32_t leaf, uint32_t subleaf, uint32_t out[
 	out[3] = r.edx;
 }
 
+uint64_t cpuid_cr4_hidden;
+
+/* CR4 bits that the CPU takes and the guest must not set. */
+static uint64_t cr4_hidden(void)
+{
+	uint64_t bits = 0;
+
+	for (unsigned i = 0; i < FEATURE_COUNT; i++) {
+		const struct feature *f = &features_table[i];
+		uint32_t out[4] = { 0 };
+
+		if (!f->cr4 || f->leaf > cpuid(f->leaf & 0x80000000u, 0).eax)
+			continue;
+		host_cpuid(NULL, f->leaf, f->subleaf, out);
+		if ((out[f->reg] >> f->bit & 1) && !features_shown(&guest_features, (enum feature_id)i))
+			bits |= f->cr4;
+	}
+	return bits & ~guest_features.cr4_allowed;
+}
+
 void cpuid_init(void)
 {
 	struct cpu_caps caps = {
@@ -27,6 +47,7 @@ void cpuid_init(void)
 	};
 
 	features_resolve(&guest_features, &caps, start_config()->cpuid_unknown == CONFIG_CPUID_UNKNOWN_SHOW);
+	cpuid_cr4_hidden = cr4_hidden();
 }
 
 void cpuid_emulate(struct vcpu *v)

@@ -20,6 +20,8 @@ struct vmm_ops {
 	int (*probe)(const char **reason);
 	/* Prepare what all CPUs share (bitmaps, control words). 0 or negative errno. Boot CPU, once, after probe. */
 	int (*init)(void);
+	/* The policy tables are final: build bitmaps from them. Boot CPU, before cpu_on. */
+	void (*policy_ready)(void);
 	/* Needs of the feature table that this CPU and the chosen control words meet. */
 	uint64_t (*feature_needs)(void);
 	/* Nested page tables: entry format and largest page. */

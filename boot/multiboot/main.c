@@ -1,0 +1,72 @@
+/* From the Multiboot entry to the guest, on a BIOS machine. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "boot/multiboot/mbinfo.h"
+#include "boot/realmode/realmode.h"
+#include "core/addr.h"
+#include "core/console.h"
+#include "core/log.h"
+#include "core/start.h"
+#include "core/x86/clock.h"
+#include "core/x86/reset.h"
+
+extern char image_start[], image_end[];
+void multiboot_relocate(uint64_t dst_phys, uint64_t size);
+_Noreturn void multiboot_main(uint32_t magic, uint32_t info);
+
+static struct boot_info info_block;
+static struct mbinfo_extra extra;
+
+static const void *read_physical(void *arg, uint64_t phys, size_t size)
+{
+	(void)arg;
+	return phys && phys + size <= SIZE_4G ? (const void *)(uintptr_t)phys : NULL; /* identity map */
+}
+
+static void report(void *arg, enum mbinfo_issue issue, uint64_t value, const char *text, const char *detail)
+{
+	(void)arg;
+	(void)issue;
+	log_printf("Multiboot: %s %s(%#lx)\n", text, detail, value);
+}
+
+/* A BIOS has interrupt vectors; firmware without one leaves the first page empty. */
+static bool has_bios(void)
+{
+	static volatile uint32_t *const vectors = (volatile uint32_t *)(uintptr_t)0x40; /* INT 10h.. */
+
+	return vectors[3] != 0 && vectors[3] != UINT32_MAX;
+}
+
+static _Noreturn void halt(void)
+{
+	for (;;) {
+		if (console_poll_key() == 'r')
+			reset_machine();
+		clock_delay_us(10000);
+	}
+}
+
+void multiboot_main(uint32_t magic, uint32_t info)
+{
+	struct mbinfo_io io = { .read = read_physical, .report = report };
+
+	console_text_init();
+	if (mbinfo_parse(magic, info, "bitvisor.elf", &io, &info_block, &extra) != 0) {
+		log_printf("BitVisor is not started: the boot loader's information cannot be used. Press r to reboot.\n");
+		halt();
+	}
+	if (extra.efi || !has_bios()) {
+		log_printf("BitVisor is not started: this is an EFI machine. Start loadvmm.efi instead (chainloader). Press r to reboot.\n");
+		halt();
+	}
+	if (realmode_reserve(&info_block) != 0 || start_early(&info_block) != 0)
+		goto continue_without;
+	const struct boot_info *bi = start_boot_info();
+
+	multiboot_relocate(bi->region_base, bi->image_size);
+	if (start_init() == 0)
+		start_bios_guest();
+continue_without:
+	log_printf("Continuing without BitVisor is not possible on this machine yet. Press r to reboot.\n");
+	halt();
+}
