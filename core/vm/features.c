@@ -14,8 +14,9 @@
 #define XCR0_AVX512 (UINT64_C(7) << 5)
 #define XCR0_AMX    (UINT64_C(3) << 17)
 
-#define XSAVE_LEGACY_BYTES 576 /* FXSAVE area and XSAVE header: the standard format's least size   \
-				*/
+#define XSAVE_LEGACY_BYTES                                                                         \
+	576 /* FXSAVE area and XSAVE header: the standard format's least size                      \
+	     */
 #define LEAF_7       0x7
 #define LEAF_D       0xd
 #define LEAF_23      0x23

@@ -50,11 +50,11 @@ struct msr_policy {
 	const char *name;     /* the manual's name of the first register, or of the group */
 	uint8_t vendor;       /* mask of enum cpu_vendor */
 	uint8_t condition;    /* enum msr_condition */
-	uint16_t feature;     /* enum feature_id for MSR_WHEN_FEATURE */
-	uint8_t read, write;  /* enum msr_action */
-	uint8_t otherwise;    /* enum msr_action when the condition does not hold */
-	uint8_t emulation;    /* enum msr_emulation of MSR_EMULATE */
-	uint64_t write_mask;  /* MSR_MASK: bits the guest may change */
+	uint16_t feature;     /* enum feature_id for MSR_IF_FEATURE */
+	uint8_t read, write;  /* enum msr_action when the condition holds */
+	uint8_t else_read, else_write; /* and when it does not */
+	uint8_t emulation;             /* enum msr_emulation of MSR_EMULATE */
+	uint64_t write_mask;           /* MSR_MASK: bits the guest may change */
 	const char *why;
 };
 
