@@ -89,10 +89,9 @@ struct features_leaf {
 };
 
 /*
- * Result of features_resolve(). Constant afterwards; shared by all CPUs.
- * Left to the caller, because they follow the guest's state (FEATURES_DYNAMIC_*): OSXSAVE, OSPKE,
- * the APIC bit and, inside leaf 0xd, nothing: the guest's XCR0 and XSS are in the hardware while
- * CPUID runs.
+ * Result of features_resolve(). Constant afterwards; shared by all CPUs. What follows the guest's
+ * state is left to the caller: the FEATURES_DYNAMIC_* bits, and ECX of leaf 0xd subleaf 0, which is
+ * `xsave_bytes`.
  */
 struct features {
 	uint32_t max[2]; /* last leaf the hardware has, [0] basic, [1] extended, as an offset */
@@ -114,14 +113,18 @@ struct features {
 #define FEATURES_DYNAMIC_LEAF1_EDX                                                                 \
 	(UINT32_C(1) << 9) /* APIC = IA32_APIC_BASE.EN (also 80000001 EDX on AMD) */
 #define FEATURES_DYNAMIC_LEAF7_ECX (UINT32_C(1) << 4) /* OSPKE = CR4.PKE */
+#define FEATURES_DYNAMIC_EXT1_EDX                                                                  \
+	(UINT32_C(1)                                                                               \
+	 << 11) /* SYSCALL: Intel CPUs show it in 64-bit mode only, where the VMM runs */
 
 /* The table: FEATURE_COUNT rows, sorted by leaf, subleaf, register, bit. */
 extern const struct feature features_table[FEATURE_COUNT];
 
 /*
  * Fills `out` from the CPU's own CPUID and the needs that are met. `show_unknown`
- * (vmm.cpuid_unknown=show) passes bits, leaves, CR4, XCR0 and XSS bits that the table does not
- * know; those it knows stay governed by it. Any context; executes CPUID some 60 times.
+ * (vmm.cpuid_unknown=show) passes bits, leaves, CR4, XCR0 and XSS bits that the table does not know
+ * (the hardware may have fewer CR4 bits than cr4_allowed then); those it knows stay governed by it.
+ * Any context; executes CPUID some 60 times.
  */
 void features_resolve(struct features *out, const struct cpu_caps *caps, bool show_unknown);
 

@@ -23,26 +23,26 @@ enum msr_action {
 enum msr_emulation {
 	MSR_EMU_NONE,
 	MSR_EMU_APIC_BASE, /* write: enable, x2APIC and base changes are followed, then executed */
-	MSR_EMU_FEATURE_CONTROL, /* read: locked, VMX, SMX and SGX off; other bits the hardware's */
-	MSR_EMU_MTRR, /* write: mtrr_msr_write(), then EPT types (VT-x) or the VMM-region check
-			 (AMD) */
-	MSR_EMU_MISC_ENABLE, /* read: PEBS (and BTS, when DS is hidden) shown as unavailable */
-	MSR_EMU_PERF_CAPABILITIES, /* read: PEBS fields 0 */
-	MSR_EMU_ARCH_CAPABILITIES, /* read: bits of units that are hidden are cleared */
-	MSR_EMU_PERF_GLOBAL_CTRL,  /* only when a VMCS field holds the guest's value */
-	MSR_EMU_EFER,        /* read: SVME hidden. write: features.efer_allowed, LME/PG rules */
-	MSR_EMU_XSS,         /* write: features.xss_allowed */
-	MSR_EMU_X2APIC_ICR,  /* write: start-up messages are seen, the rest is executed */
-	MSR_EMU_X2APIC_SELF, /* reserved for the start-up trap; passes today */
-	MSR_EMU_VM_CR,       /* read: SVMDIS and LOCK set */
+	MSR_EMU_FEATURE_CONTROL, /* read: LOCK set, VMX, SMX and SGX bits 0, the others the
+				    hardware's */
+	MSR_EMU_MTRR, /* VT-x: mtrr_msr_read/write() on the guest's copy. AMD-V write: checked
+			 against the VMM's region */
+	MSR_EMU_MISC_ENABLE,       /* read: BTS and PEBS unavailable (bits 11 and 12 set) */
+	MSR_EMU_PERF_CAPABILITIES, /* read: PEBS fields 0 (bits 6, 7, 11:8, 14, 16) */
+	MSR_EMU_EFER,       /* read: SVME hidden. write: features.efer_allowed, LME/PG rules */
+	MSR_EMU_XSS,        /* write: features.xss_allowed */
+	MSR_EMU_X2APIC_ICR, /* write: start-up messages are seen, the rest is executed */
+	MSR_EMU_VM_CR, /* read: the hardware's value with LOCK and SVMDIS set, R_INIT and DPD 0 */
+	MSR_EMU_MMIO_CFG_BASE, /* write: the trapped PCI window is moved first; refused without the
+				  PCI core */
 	MSR_EMU_COUNT,
 };
 
-/* When a row's actions hold; otherwise the row's `otherwise` action holds for reads and writes. */
+/* When a row's first pair of actions holds; otherwise the second pair does. */
 enum msr_condition {
-	MSR_WHEN_ALWAYS,
-	MSR_WHEN_FEATURE,     /* `feature` is shown to the guest */
-	MSR_WHEN_STARTUP_ICR, /* start-up messages are taken from the ICR */
+	MSR_ALWAYS,
+	MSR_IF_FEATURE,     /* `feature` is shown to the guest */
+	MSR_IF_STARTUP_ICR, /* start-up messages are taken from the ICR */
 };
 
 struct msr_policy {
@@ -50,11 +50,11 @@ struct msr_policy {
 	const char *name;     /* the manual's name of the first register, or of the group */
 	uint8_t vendor;       /* mask of enum cpu_vendor */
 	uint8_t condition;    /* enum msr_condition */
-	uint16_t feature;     /* enum feature_id for MSR_WHEN_FEATURE */
-	uint8_t read, write;  /* enum msr_action */
-	uint8_t otherwise;    /* enum msr_action when the condition does not hold */
-	uint8_t emulation;    /* enum msr_emulation of MSR_EMULATE */
-	uint64_t write_mask;  /* MSR_MASK: bits the guest may change */
+	uint16_t feature;     /* enum feature_id for MSR_IF_FEATURE */
+	uint8_t read, write;  /* enum msr_action when the condition holds */
+	uint8_t else_read, else_write; /* and when it does not */
+	uint8_t emulation;             /* enum msr_emulation of MSR_EMULATE */
+	uint64_t write_mask;           /* MSR_MASK: bits the guest may change */
 	const char *why;
 };
 
