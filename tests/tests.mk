@@ -9,7 +9,9 @@ HOST_TESTS := $(patsubst tests/host/%.c,$(B)/host/%,$(sort $(wildcard tests/host
 $(B)/host/pure/%.o: %.c
 	@mkdir -p $(@D)
 	@echo "  HOSTCC  $<"
-	@$(HOSTCC) $(HOST_CFLAGS) -MMD -MP -c -o $@ $<
+	@$(HOSTCC) $(HOST_CFLAGS) $(HOST_DEPS_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(PURE_OBJS): | $(DEPS_READY)
 
 $(B)/host/libpure.a: $(PURE_OBJS)
 	@rm -f $@
@@ -18,7 +20,7 @@ $(B)/host/libpure.a: $(PURE_OBJS)
 $(B)/host/test_%: tests/host/test_%.c $(B)/host/libpure.a
 	@mkdir -p $(@D)
 	@echo "  HOSTCC  $<"
-	@$(HOSTCC) $(HOST_CFLAGS) -MMD -MP -MF $@.d -o $@ $< $(B)/host/libpure.a -lcmocka
+	@$(HOSTCC) $(HOST_CFLAGS) $(HOST_DEPS_CFLAGS) -MMD -MP -MF $@.d -o $@ $< $(B)/host/libpure.a $(HOST_DEPS_LIBS) -lcmocka
 
 -include $(PURE_OBJS:.o=.d) $(HOST_TESTS:=.d)
 

@@ -19,7 +19,7 @@ struct apicwrite {
 	uint8_t length; /* bytes, 1..15 */
 	uint8_t size; /* of the operand in bytes: 2, 4 or 8; a caller that wants 4 only checks it */
 	uint8_t reg;  /* source register, INSN_RAX..15; INSN_REG_NONE: the source is imm */
-	uint64_t imm; /* sign-extended to 64 bits; use the low `size` bytes */
+	uint64_t imm; /* with INSN_REG_NONE only: sign-extended, use the low `size` bytes */
 };
 
 /*
