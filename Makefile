@@ -33,6 +33,8 @@ include deps/deps.mk
 include boot/uefi/uefi.mk
 include boot/media/media.mk
 include tests/tests.mk
+include core/config.mk
+include tests/fuzz/fuzz.mk
 
 $(VMM_OBJS): $(DEPS_READY)
 

@@ -934,3 +934,16 @@ int config_value_text(const struct config *config, uint32_t number, char *buf, s
 		put_number(&t, u64, 16);
 	return (int)t.len;
 }
+
+int config_valid_text(uint32_t number, char *buf, size_t size)
+{
+	struct text t = {.buf = buf, .size = size, .len = 0};
+	const struct config_key *key = config_key_at(number);
+
+	if (!key)
+		return -EINVAL;
+	if (size > 0)
+		buf[0] = 0;
+	put_valid(&t, key);
+	return (int)t.len;
+}

@@ -165,3 +165,7 @@ bool config_is_protective(const char *name);
  * size > 0. -EINVAL when `number` is out of range.
  */
 int config_value_text(const struct config *config, uint32_t number, char *buf, size_t size);
+
+/* Writes what the key accepts, in English, as error messages say it. Result as config_value_text().
+ */
+int config_valid_text(uint32_t number, char *buf, size_t size);

@@ -64,7 +64,7 @@ static int replace(struct boot_mmap_entry *map, uint32_t *count, uint32_t capaci
 		   uint64_t last, uint32_t type, uint32_t attributes)
 {
 	struct boot_mmap_entry piece[3] = {0};
-	uint32_t from, to, pieces = 0, keep;
+	uint32_t from, to, pieces = 0, keep, i;
 
 	from = find(map, *count, base);
 	for (to = from; to < *count && map[to].base <= last; to++)
@@ -104,6 +104,14 @@ static int replace(struct boot_mmap_entry *map, uint32_t *count, uint32_t capaci
 	memmove(&map[from + pieces], &map[to], (*count - to) * sizeof(map[0]));
 	memcpy(&map[from], piece, pieces * sizeof(map[0]));
 	*count = *count - (to - from) + pieces;
+
+	/* Two entries that only their size of 2^64 kept apart may join when a part was cut off. */
+	for (i = from > 0 ? from - 1 : 0; i + 1 < *count && i <= from + pieces; i++) {
+		if (!join(&map[i], &map[i + 1]))
+			continue;
+		memmove(&map[i + 1], &map[i + 2], (*count - i - 2) * sizeof(map[0]));
+		(*count)--;
+	}
 	return 0;
 }
 
