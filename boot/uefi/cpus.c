@@ -48,26 +48,30 @@ struct call {
 	int result[BOOT_MAX_CPUS];
 };
 
+/* Tables need not be aligned. */
+static UINT64 get(UINT64 address, UINTN size)
+{
+	UINT64 value = 0;
+	CopyMem(&value, (void *)address, size);
+	return value;
+}
+
 /* CPUs by ACPI; 0 when there are no such tables. */
 static uint32_t count_by_acpi(uint64_t rsdp)
 {
 	if (rsdp == 0)
 		return 0;
-	/* ACPI 6.5, table 5.3: the RSDT's address at 16, revision at 15, the XSDT's address at 24.
-	 */
-	const UINT8 *r = (const UINT8 *)rsdp;
-	bool has_xsdt = r[15] >= 2 && *(const UINT64 *)(r + 24) != 0;
-	UINT64 sdt = has_xsdt ? *(const UINT64 *)(r + 24) : *(const UINT32 *)(r + 16);
+	/* ACPI 6.5, table 5.3: revision at 15, the RSDT's address at 16, the XSDT's at 24. */
+	UINT64 sdt = get(rsdp + 15, 1) >= 2 ? get(rsdp + 24, 8) : 0;
+	UINTN step = sdt != 0 ? 8 : 4;
 	if (sdt == 0)
-		return 0;
-	UINT32 length = *(const UINT32 *)(sdt + 4);
-	UINT32 step = has_xsdt ? 8 : 4;
-	for (UINT32 at = 36; at + step <= length; at += step) {
-		UINT64 table = 0;
-		CopyMem(&table, (void *)(sdt + at), step);
-		uint32_t n = table != 0
-				 ? madt_cpu_count((const void *)table, *(const UINT32 *)(table + 4))
-				 : 0;
+		sdt = get(rsdp + 16, 4);
+	UINT64 length = sdt != 0 ? get(sdt + 4, 4) : 0;
+	for (UINT64 at = 36; at + step <= length; at += step) {
+		UINT64 table = get(sdt + at, step);
+		uint32_t n = 0;
+		if (table != 0)
+			n = madt_cpu_count((const void *)table, get(table + 4, 4));
 		if (n != 0)
 			return n;
 	}
