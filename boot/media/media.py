@@ -72,9 +72,8 @@ def grub_images(out):
     write(os.path.join(out, "eltorito.img"), read(f"{GRUB}/i386-pc/cdboot.img") + read(os.path.join(out, "cd.core")))
     image("i386-pc", "disk.core", "set root=hd0,msdos1\nset prefix=($root)/boot/grub\n", GRUB_COMMON + GRUB_PC)
     # The medium GRUB was started from, as the firmware names it; on a CD that is the CD, which holds the files as well.
-    efi = ("regexp --set=1:dev '^\\(([^)]*)\\)' \"$cmdpath\"\nset root=$dev\n"
-           "if [ ! -e ($root)/boot/grub/grub.cfg ]; then search --no-floppy --file --set=root /boot/grub/grub.cfg; fi\n"
-           "set prefix=($root)/boot/grub\n")
+    efi = ("regexp --set=1:dev '^\\(([^)]*)\\)' \"$cmdpath\"\n"
+           "search --no-floppy --file --set=root --hint=$dev /boot/grub/grub.cfg\nset prefix=($root)/boot/grub\n")
     image("x86_64-efi", "bootx64.efi", efi, GRUB_COMMON + GRUB_EFI)
 
 
