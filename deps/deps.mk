@@ -1,5 +1,71 @@
 # Third-party packages: what is needed, and the rules that fetch and build it.
 # SPDX-License-Identifier: BSD-3-Clause
-DEPS_READY :=
-DEPS_LIBS :=
-DEPS_CFLAGS :=
+
+DEPS := $(B)/deps
+
+# What other fragments use. Objects depend on DEPS_READY: from then on every package is installed and every header is there.
+DEPS_READY       := $(DEPS)/ready
+DEPS_LIBS        := $(DEPS)/libzydis.a
+DEPS_CFLAGS      := -isystem $(DEPS)/include -DZYAN_NO_LIBC -DZYDIS_STATIC_BUILD -DZYCORE_STATIC_BUILD \
+	-DZYDIS_DISABLE_FORMATTER -DZYDIS_DISABLE_ENCODER -DZYDIS_DISABLE_AVX512 -DZYDIS_DISABLE_KNC
+HOST_DEPS_LIBS   := $(DEPS)/host/libzydis.a
+HOST_DEPS_CFLAGS := $(DEPS_CFLAGS)
+# Kernels of the test guest: version -> Debian package.
+KERNELS          := 6.1 6.12
+KERNEL_PKG_6.1   := linux-image-amd64
+KERNEL_PKG_6.12  := linux-image-6.12-amd64
+GUEST_DEPS       := $(KERNELS:%=$(DEPS)/kernels/%/release) $(DEPS)/kexec/sbin/kexec
+
+.PHONY: deps
+deps: $(DEPS_READY) $(DEPS_LIBS) $(HOST_DEPS_LIBS) $(GUEST_DEPS)
+
+# Debian packages.
+$(DEPS)/packages: deps/packages deps/install.sh deps/apt.sh
+	@mkdir -p $(@D)
+	@sh deps/install.sh
+	@touch $@
+
+# Sources and headers.
+$(DEPS)/zydis.src: deps/zydis $(DEPS)/packages
+	@sh deps/fetch.sh deps/zydis $(DEPS)
+	@mkdir -p $(DEPS)/include
+	@rm -rf $(DEPS)/include/Zydis $(DEPS)/include/Zycore
+	@cp -r $(DEPS)/zydis/include/Zydis /usr/include/Zycore $(DEPS)/include/
+	@touch $@
+
+$(DEPS_READY): $(DEPS)/packages $(DEPS)/zydis.src
+	@touch $@
+
+ZYDIS_SRCS := Decoder DecoderData SharedData Register Mnemonic Utils Segment MetaInfo Zydis
+ZYDIS_VMM  := $(ZYDIS_SRCS:%=$(DEPS)/vmm/%.o)
+ZYDIS_HOST := $(ZYDIS_SRCS:%=$(DEPS)/host/%.o)
+# -ffile-prefix-map: the same bytes wherever the tree lies.
+ZYDIS_CFLAGS := -std=c11 -O2 -w $(DEPS_CFLAGS) -I$(DEPS)/zydis/src -ffile-prefix-map=$(CURDIR)=.
+
+$(ZYDIS_VMM): $(DEPS)/vmm/%.o: $(DEPS_READY)
+	@mkdir -p $(@D)
+	@echo "  CC      zydis/$*.c"
+	@$(CC) $(ZYDIS_CFLAGS) -ffreestanding -fno-pic -mcmodel=kernel -mno-red-zone -mgeneral-regs-only \
+		-fcf-protection=none -fno-asynchronous-unwind-tables -fno-stack-protector -ffunction-sections \
+		-fdata-sections -c -o $@ $(DEPS)/zydis/src/$*.c
+
+$(ZYDIS_HOST): $(DEPS)/host/%.o: $(DEPS_READY)
+	@mkdir -p $(@D)
+	@echo "  HOSTCC  zydis/$*.c"
+	@$(HOSTCC) $(ZYDIS_CFLAGS) -g -c -o $@ $(DEPS)/zydis/src/$*.c
+
+$(DEPS)/libzydis.a: $(ZYDIS_VMM)
+	@rm -f $@
+	@ar rcsD $@ $(ZYDIS_VMM)
+
+$(DEPS)/host/libzydis.a: $(ZYDIS_HOST)
+	@rm -f $@
+	@ar rcsD $@ $(ZYDIS_HOST)
+
+# The test guest: kernels and kexec, fetched once and never installed here.
+$(DEPS)/kernels/%/release: deps/kernel.sh deps/apt.sh deps/guest-modules $(DEPS)/packages
+	@sh deps/kernel.sh $(KERNEL_PKG_$*) $(@D)
+
+$(DEPS)/kexec/sbin/kexec: deps/tool.sh deps/apt.sh $(DEPS)/packages
+	@sh deps/tool.sh kexec-tools sbin/kexec $(DEPS)/kexec
+	@touch $@
