@@ -38,7 +38,7 @@ static void show_stack(uint64_t rsp)
 	log_printf("\n");
 }
 
-static void show_guest(const struct cpu *cpu)
+static void show_guest(struct cpu *cpu)
 {
 	struct vcpu_state s;
 

@@ -32,9 +32,12 @@ static void report(void *arg, enum mbinfo_issue issue, uint64_t value, const cha
 /* A BIOS has interrupt vectors; firmware without one leaves the first page empty. */
 static bool has_bios(void)
 {
-	static volatile uint32_t *const vectors = (volatile uint32_t *)(uintptr_t)0x40; /* INT 10h.. */
+	uintptr_t int13 = 0x13 * 4;
 
-	return vectors[3] != 0 && vectors[3] != UINT32_MAX;
+	__asm__("" : "+r"(int13)); /* the compiler takes objects in the first page for a mistake */
+	uint32_t vector = *(const volatile uint32_t *)int13;
+
+	return vector != 0 && vector != UINT32_MAX;
 }
 
 static _Noreturn void halt(void)

@@ -10,7 +10,6 @@
 #include "core/vm/gmem.h"
 #include "core/vm/handover.h"
 
-#define BDA_BASE_MEMORY 0x413u /* BIOS data area: KiB of base memory */
 #define STUB_MAX        0x800u /* code and data; the map follows */
 #define E820_ENTRY      24u
 
@@ -26,9 +25,10 @@ struct __attribute__((packed)) realmode_data {
 
 int realmode_reserve(struct boot_info *bi)
 {
-	uint16_t kib;
+	uintptr_t bda = 0x413; /* BIOS data area: KiB of base memory */
 
-	memcpy(&kib, (const void *)(uintptr_t)BDA_BASE_MEMORY, sizeof(kib));
+	__asm__("" : "+r"(bda)); /* the compiler takes objects in the first page for a mistake */
+	uint16_t kib = *(volatile uint16_t *)bda;
 	uint64_t top = align_down((uint64_t)kib << 10, PAGE_SIZE), end;
 
 	if (top < 0x40000 || top > 0xa0000) /* nonsense: trust the map */
@@ -38,8 +38,7 @@ int realmode_reserve(struct boot_info *bi)
 	int err = memmap_reserve(bi->mmap, &bi->mmap_count, BOOT_MMAP_MAX, bi->low_base, (end > top && end <= 0xa0000 ? end : top) - bi->low_base,
 				 BOOT_MMAP_RESERVED);
 
-	kib = (uint16_t)(bi->low_base >> 10);
-	memcpy((void *)(uintptr_t)BDA_BASE_MEMORY, &kib, sizeof(kib));
+	*(volatile uint16_t *)bda = (uint16_t)(bi->low_base >> 10);
 	return err;
 }
 

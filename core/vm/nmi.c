@@ -1,6 +1,7 @@
 /* NMI ownership: the VMM takes every NMI, finds its cause, and gives the guest what is the guest's. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "core/vm/nmi.h"
+#include "core/boot.h"
 #include "core/panic.h"
 #include "core/vm/handover.h"
 #include "core/vmm_ops.h"

@@ -47,13 +47,13 @@ void sleep_init(void)
 	if (!dsdt || dsdt_sleep_type(dsdt, len, 3, &s3) != 0)
 		return; /* no S3 on this machine */
 	has_s3 = true;
-	s3_type[0] = (uint16_t)(s3.type_a << FADT_SLP_TYP_SHIFT);
-	s3_type[1] = (uint16_t)(s3.type_b << FADT_SLP_TYP_SHIFT);
+	s3_type[0] = (uint16_t)(s3.slp_typ_a << FADT_SLP_TYP_SHIFT);
+	s3_type[1] = (uint16_t)(s3.slp_typ_b << FADT_SLP_TYP_SHIFT);
 	watch(&fadt.pm1a_cnt, 0);
 	watch(&fadt.pm1b_cnt, 1);
 	/* the guest's ACPI must not offer what is refused */
 	void *writable = vmmap_device(fadt.dsdt, len);
 
-	if (writable && dsdt_hide_s3(writable, len) == 0)
+	if (writable && dsdt_hide_s3(writable, len) > 0)
 		log_printf("Suspend to RAM is hidden from the guest\n");
 }

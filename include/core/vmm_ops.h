@@ -34,7 +34,7 @@ struct vmm_ops {
 	/* The opposite: the CPU is as if the VMM had never been there, but for the guest's state. */
 	void (*cpu_off)(struct vcpu *v);
 	/* Enter the guest for the first time with the state set by state_set(). Does not return. */
-	_Noreturn void (*run)(struct vcpu *v);
+	void (*run)(struct vcpu *v) __attribute__((noreturn));
 
 	/* Whole state: for hand-over, INIT and SIPI, panic dumps. state_get also works from another CPU's dump. */
 	void (*state_get)(struct vcpu *v, struct vcpu_state *s);
