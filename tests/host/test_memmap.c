@@ -200,6 +200,7 @@ static void test_is_normal(void **state)
 	    {{{TOP, 1, RAM, 1}}, true},
 	    {{{0, HALF, RAM, 1}, {HALF, HALF, RAM, 1}}, true},
 	    {{{1, HALF - 1, RAM, 1}, {HALF, HALF, RAM, 1}}, false},
+	    {{{0, K, RAM, 1}, {K, TOP - K + 1, RAM, 1}}, false},
 	};
 	static const entry empty = {K, 0, RAM, 1};
 	size_t i;
@@ -376,7 +377,7 @@ static void test_reserve(void **state)
 	     HALF,
 	     1,
 	     RAM,
-	     {{0, HALF + 1, RAM, 1}, {HALF + 1, HALF - 1, RAM, 1}}},
+	     {{0, HALF, RAM, 1}, {HALF, HALF, RAM, 1}}},
 	    {{{HALF, HALF, RAM, 1}}, 0, TOP, RES, {{0, TOP, RES, 1}, {TOP, 1, RAM, 1}}},
 	};
 	entry map[16], copy[16];
