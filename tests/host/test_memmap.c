@@ -521,6 +521,7 @@ static void test_bios_views(void **state)
 	    /* up to 4 GiB and beyond */
 	    {{{M, 3 * G, RAM, 1}}, 0x3c00, (3 * 1024 - 15) * 16, 0xfc00, 0},
 	    {{{M, 8 * G, RAM, 1}}, 0x3c00, 0xff00, 0xfc00, 0},
+	    {{{M, 5 * G, RAM, 1}}, 0x3c00, 0xff00, 0xfc00, 0},
 	    {{{M, 15 * M, RES, 1}, {16 * M, 16 * M, RAM, 1}}, 0, 256, 0, 0},
 	};
 	struct memmap_bios views;
