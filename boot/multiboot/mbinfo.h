@@ -68,6 +68,9 @@ struct mbinfo_extra {
  * GRUB 2 passes no file name; others do: the first word of the command line is dropped when it has
  * no '=' and begins with '/', or is `image_name`, or ends in '/' and `image_name`.
  *
+ * On an EFI machine with boot services alive there may be no memory map: extra->efi is set whatever
+ * is returned, and should be looked at first.
+ *
  * 0; -EINVAL (magic, corrupt), -EFAULT (unreadable), -ENOENT (no memory map), -ENOSPC (map too
  * large). Never reads but through io->read. `boot` and `extra` are defined after each return.
  */

@@ -4,9 +4,10 @@
 #include "core/errno.h"
 #include "core/string.h"
 
-#define KIB UINT64_C(1024)
-#define MIB (1024 * KIB)
-#define GIB (1024 * MIB)
+#define KIB  UINT64_C(1024)
+#define MIB  (1024 * KIB)
+#define GIB  (1024 * MIB)
+#define HALF (UINT64_C(1) << 63)
 
 /* Ranges are handled by their last byte: an end of 2^64 has no representation, 2^64 - 1 has. */
 static uint64_t last_of(const struct boot_mmap_entry *entry)
@@ -48,12 +49,21 @@ static uint32_t find(const struct boot_mmap_entry *map, uint32_t count, uint64_t
 	return low;
 }
 
+static bool touch(const struct boot_mmap_entry *left, const struct boot_mmap_entry *right)
+{
+	return same_kind(left, right) && right->base != 0 && last_of(left) == right->base - 1;
+}
+
+/* Two entries that are all addresses: their sum's size would be 2^64. */
+static bool are_all(const struct boot_mmap_entry *left, const struct boot_mmap_entry *right)
+{
+	return touch(left, right) && left->base == 0 && last_of(right) == UINT64_MAX;
+}
+
 /* Adds `right` to `left` if they touch, are of a kind, and the sum's size can be represented. */
 static bool join(struct boot_mmap_entry *left, const struct boot_mmap_entry *right)
 {
-	if (!same_kind(left, right) || right->base == 0 || last_of(left) != right->base - 1)
-		return false;
-	if (left->base == 0 && last_of(right) == UINT64_MAX)
+	if (!touch(left, right) || are_all(left, right))
 		return false;
 	left->size += right->size;
 	return true;
@@ -105,12 +115,19 @@ static int replace(struct boot_mmap_entry *map, uint32_t *count, uint32_t capaci
 	memcpy(&map[from], piece, pieces * sizeof(map[0]));
 	*count = *count - (to - from) + pieces;
 
-	/* Two entries that only their size of 2^64 kept apart may join when a part was cut off. */
+	/*
+	 * All addresses of a kind are two halves: wherever they met before, so that one meaning has
+	 * one form; and two entries that only this kept apart join when a part was cut off.
+	 */
 	for (i = from > 0 ? from - 1 : 0; i + 1 < *count && i <= from + pieces; i++) {
-		if (!join(&map[i], &map[i + 1]))
-			continue;
-		memmove(&map[i + 1], &map[i + 2], (*count - i - 2) * sizeof(map[0]));
-		(*count)--;
+		if (are_all(&map[i], &map[i + 1])) {
+			map[i].size = HALF;
+			map[i + 1].base = HALF;
+			map[i + 1].size = HALF;
+		} else if (join(&map[i], &map[i + 1])) {
+			memmove(&map[i + 1], &map[i + 2], (*count - i - 2) * sizeof(map[0]));
+			(*count)--;
+		}
 	}
 	return 0;
 }
@@ -182,8 +199,8 @@ bool memmap_is_normal(const struct boot_mmap_entry *map, uint32_t count)
 			continue;
 		if (last_of(&map[i - 1]) >= map[i].base)
 			return false;
-		if (last_of(&map[i - 1]) == map[i].base - 1 && same_kind(&map[i - 1], &map[i]) &&
-		    !(map[i - 1].base == 0 && last_of(&map[i]) == UINT64_MAX))
+		if (touch(&map[i - 1], &map[i]) &&
+		    !(are_all(&map[i - 1], &map[i]) && map[i].base == HALF))
 			return false;
 	}
 	return true;

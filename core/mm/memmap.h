@@ -8,10 +8,10 @@
 
 /*
  * A *normal* map is sorted by address, has no empty and no overlapping entries, no entry that runs
- * past 2^64, and no two entries that touch and have the same type and attributes (except where
- * their union would have a size of 2^64). Functions below want a normal map unless they say
- * otherwise. Addresses and sizes are bytes; maps need not be page-aligned, because the guest sees
- * them byte by byte.
+ * past 2^64, and no two entries that touch and have the same type and attributes, except that all
+ * addresses of one kind, whose size would be 2^64, are two entries that meet at 2^63. Functions
+ * below want a normal map unless they say otherwise. Addresses and sizes are bytes; maps need not
+ * be page-aligned, because the guest sees them byte by byte.
  *
  * No state, any context; `map` holds `*count` entries and has room for `capacity`.
  */

@@ -29,7 +29,7 @@ $(B)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(B)/fuzz/libpure.a
 -include $(FUZZ_PURE:.o=.d) $(FUZZ_BINS:=.d)
 
 # $(1): name, $(2): folder for new inputs, $(3): further options
-fuzz_run = $(B)/fuzz/$(1) -timeout=10 -rss_limit_mb=1024 -artifact_prefix=$(B)/fuzz/$(1)- -print_final_stats=0 \
+fuzz_run = $(B)/fuzz/$(1) -timeout=10 -rss_limit_mb=2048 -artifact_prefix=$(B)/fuzz/$(1)- -print_final_stats=0 \
 	$(if $(wildcard tests/fuzz/$(1).dict),-dict=tests/fuzz/$(1).dict) $(3) $(2) $(wildcard tests/fuzz/corpus/$(1))
 
 .PHONY: fuzz-build check-fuzz fuzz $(FUZZ_NAMES:%=check-%) $(FUZZ_NAMES:%=run-%)

@@ -283,6 +283,7 @@ static const struct {
     {"vmm.memory=16 M", 1, 12, "vmm.memory", CONFIG_E_VALUE, false, "8M"},
     {"vmm.memory=17592186044416", 1, 12, "vmm.memory", CONFIG_E_RANGE, false,
      "2G"}, /* * 2^20 = 2^64 */
+    {"vmm.memory=17592186044432", 1, 12, "vmm.memory", CONFIG_E_RANGE, false, "2G"},
     {"vmm.memory=17179869184G", 1, 12, "vmm.memory", CONFIG_E_RANGE, false, "2G"},
     {"vmm.memory=18446744073709551616", 1, 12, "vmm.memory", CONFIG_E_RANGE, false, "2G"},
     {"vmm.auto_reboot=-1", 1, 17, "vmm.auto_reboot", CONFIG_E_RANGE, false, "0 to 60"},
@@ -666,6 +667,35 @@ static void test_value_text_bounds(void **state)
 	assert_int_equal(config_value_text(&c, CONFIG_KEY_COUNT, buf, 4), -EINVAL);
 }
 
+static void test_valid_text(void **state)
+{
+	static const struct {
+		enum config_key_number key;
+		const char *text;
+	} rows[] = {
+	    {CONFIG_KEY_startup, "auto, sipi or icr"},
+	    {CONFIG_KEY_iommu, "on or guest"},
+	    {CONFIG_KEY_memory, "auto or a size from 8M to 2G (a bare number counts 1M)"},
+	    {CONFIG_KEY_boot_drive, "auto or a number from 0x80 to 0xff"},
+	    {CONFIG_KEY_auto_reboot, "a number from 0 to 60"},
+	    {CONFIG_KEY_driver_pci, "at most 2048 characters"},
+	};
+	char buf[CONFIG_TEXT_MAX + 1];
+	size_t i;
+	uint32_t n;
+
+	(void)state;
+	for (i = 0; i < COUNT(rows); i++) {
+		assert_int_equal(config_valid_text((uint32_t)rows[i].key, buf, sizeof(buf)),
+				 strlen(rows[i].text));
+		assert_string_equal(buf, rows[i].text);
+	}
+	/* With a shown value in front of it, it fits into a message. */
+	for (n = 0; n < CONFIG_KEY_COUNT; n++)
+		assert_true(config_valid_text(n, buf, sizeof(buf)) + 90 < CONFIG_TEXT_MAX);
+	assert_int_equal(config_valid_text(CONFIG_KEY_COUNT, buf, sizeof(buf)), -EINVAL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -681,6 +711,7 @@ int main(void)
 	    cmocka_unit_test(test_protective_names),
 	    cmocka_unit_test(test_table),
 	    cmocka_unit_test(test_value_text_bounds),
+	    cmocka_unit_test(test_valid_text),
 	};
 
 	return cmocka_run_group_tests_name("config", tests, NULL, NULL);

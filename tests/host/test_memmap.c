@@ -200,6 +200,7 @@ static void test_is_normal(void **state)
 	    {{{TOP, 1, RAM, 1}}, true},
 	    {{{0, HALF, RAM, 1}, {HALF, HALF, RAM, 1}}, true},
 	    {{{1, HALF - 1, RAM, 1}, {HALF, HALF, RAM, 1}}, false},
+	    {{{0, K, RAM, 1}, {K, TOP - K + 1, RAM, 1}}, false},
 	};
 	static const entry empty = {K, 0, RAM, 1};
 	size_t i;
@@ -376,7 +377,7 @@ static void test_reserve(void **state)
 	     HALF,
 	     1,
 	     RAM,
-	     {{0, HALF + 1, RAM, 1}, {HALF + 1, HALF - 1, RAM, 1}}},
+	     {{0, HALF, RAM, 1}, {HALF, HALF, RAM, 1}}},
 	    {{{HALF, HALF, RAM, 1}}, 0, TOP, RES, {{0, TOP, RES, 1}, {TOP, 1, RAM, 1}}},
 	};
 	entry map[16], copy[16];
@@ -520,6 +521,7 @@ static void test_bios_views(void **state)
 	    /* up to 4 GiB and beyond */
 	    {{{M, 3 * G, RAM, 1}}, 0x3c00, (3 * 1024 - 15) * 16, 0xfc00, 0},
 	    {{{M, 8 * G, RAM, 1}}, 0x3c00, 0xff00, 0xfc00, 0},
+	    {{{M, 5 * G, RAM, 1}}, 0x3c00, 0xff00, 0xfc00, 0},
 	    {{{M, 15 * M, RES, 1}, {16 * M, 16 * M, RAM, 1}}, 0, 256, 0, 0},
 	};
 	struct memmap_bios views;
