@@ -200,6 +200,7 @@ int start_init(void)
 	trap_init();
 	if (boot.firmware == BOOT_BIOS) {
 		vmmap_load();
+		trap_load(); /* faults of the start-up itself are reported from here on */
 		console_remap(&boot);
 	}
 	log_printf("Memory: VMM at %#lx, %lu KiB\n", boot.region_base, boot.region_size >> 10);
