@@ -6,6 +6,8 @@
 #define A CPU_VENDOR_AMD
 #define B (CPU_VENDOR_INTEL | CPU_VENDOR_AMD)
 
+#define MISC_ENABLE_NO_BTS_PEBS (UINT64_C(3) << 11) /* read-only; the guest may see other values   \
+						     */
 #define MISC_ENABLE_LIMIT_CPUID (UINT64_C(1) << 22)
 #define MISC_ENABLE_XD_DISABLE  (UINT64_C(1) << 34)
 
@@ -66,7 +68,7 @@ const struct msr_policy msr_policy_table[] = {
 	"switches AES-NI off, which the VMM uses; firmware locks it"),
     {0x1a0, 0x1a0, "IA32_MISC_ENABLE", I, MSR_IF_FEATURE, FEATURE_DS, MSR_PASS, MSR_MASK,
      MSR_EMULATE, MSR_MASK, MSR_EMU_MISC_ENABLE,
-     ~(MISC_ENABLE_LIMIT_CPUID | MISC_ENABLE_XD_DISABLE),
+     ~(MISC_ENABLE_NO_BTS_PEBS | MISC_ENABLE_LIMIT_CPUID | MISC_ENABLE_XD_DISABLE),
      "XD disable would fault the VMM's own EFER, the CPUID limit would hide leaves from the VMM; "
      "reads show BTS "
      "and PEBS unavailable when DS is hidden"},
