@@ -124,6 +124,8 @@ static void hidden_always(void **state)
 	    {7, 1, 0, 22} /* HRESET */,
 	    {7, 1, 0, 27} /* MSRLIST */,
 	    {7, 1, 3, 15} /* USER_MSR */,
+	    {7, 1, 3, 13} /* UTMR */,
+	    {7, 1, 2, 5} /* MSR_IMM */,
 	    {7, 1, 3, 21} /* APX */,
 	    {0x80000001, 0, 2, 2} /* SVM */,
 	    {0x80000001, 0, 2, 12} /* SKINIT */,
