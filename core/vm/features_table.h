@@ -8,7 +8,7 @@
  * Sorted; a new row goes to its place.
  *
  * Why NEVER, beyond those that give away the machine (VMX, SVM, SMX, SKINIT, SGX, TME, PCONFIG):
- * PT, HFI, thread director: write to physical memory also while the VMM runs. UINTR, FRED,
+ * PT, HFI, thread director: write to physical memory also while the VMM runs. UINTR, UTMR, FRED,
  * NMI_SOURCE, key locker, LWP: state that the VMM would have to switch. MSRLIST, MSR_IMM, USER_MSR:
  * other ways to MSRs than those the bitmap sees. APX, AVX10: registers and encodings that the exit
  * decoding does not know. HRESET: belongs to HFI. CET_SSS: promises that no exit happens inside a
