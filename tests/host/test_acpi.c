@@ -501,6 +501,13 @@ static void test_fadt(void **state)
 	t[91] = 0;
 	assert_int_equal(fadt_parse(t, sizeof t, &f), 0);
 	assert_true(f.pm_tmr.address == 0 && f.pm_tmr_bits == 0);
+	/* The reset register is there, its value is not. */
+	put32(t + 4, 128);
+	assert_int_equal(fadt_parse(t, sizeof t, &f), 0);
+	assert_false(f.has_reset);
+	put32(t + 4, 129);
+	assert_int_equal(fadt_parse(t, sizeof t, &f), 0);
+	assert_true(f.has_reset);
 	/* A table that ends within X_PM1a_EVT_BLK: the bytes behind its end do not count. */
 	put32(t + 4, 148 + 4);
 	assert_int_equal(fadt_parse(t, sizeof t, &f), 0);
