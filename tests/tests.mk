@@ -16,7 +16,7 @@ $(B)/host/libpure.a: $(PURE_OBJS)
 	@rm -f $@
 	@ar rcsD $@ $(PURE_OBJS)
 
-$(B)/host/test_%: tests/host/test_%.c $(B)/host/libpure.a
+$(B)/host/test_%: tests/host/test_%.c $(B)/host/libpure.a $(HOST_DEPS_LIBS)
 	@mkdir -p $(@D)
 	@echo "  HOSTCC  $<"
 	@$(HOSTCC) $(HOST_CFLAGS) $(HOST_DEPS_CFLAGS) -MMD -MP -MF $@.d -o $@ $< $(B)/host/libpure.a $(HOST_DEPS_LIBS) -lcmocka
