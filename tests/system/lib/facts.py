@@ -39,7 +39,11 @@ def pci(m):
 
 def guest_disk(m):
     """The device that holds the test guest's disk, such as /dev/sda."""
-    parts = m.run("mkdir -p /mnt; for p in /dev/sd?1 /dev/vd?1 /dev/nvme?n1p1; do [ -b $p ] || continue; "
-                  "mount -o ro $p /mnt 2>/dev/null || continue; [ -e /mnt/guest.id ] && echo $p; umount /mnt; done").split()
+    look = ("mkdir -p /mnt; for p in /dev/sd?1 /dev/vd?1 /dev/nvme?n1p1; do [ -b $p ] || continue; "
+            "mount -o ro $p /mnt 2>/dev/null || continue; [ -e /mnt/guest.id ] && echo $p; umount /mnt; done")
+    for _ in range(20):  # a USB disk comes when it comes
+        if parts := m.run(look).split():
+            break
+        m.run("sleep 1")
     assert len(parts) == 1, f"guest disks found: {parts}"
     return re.sub(r"(?<=\d)p1$|1$", "", parts[0])
