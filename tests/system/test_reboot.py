@@ -4,7 +4,7 @@
 import pytest
 
 import rows
-from lib import checks
+from lib import checks, facts
 
 
 @pytest.mark.parametrize("path", rows.REBOOTS)
@@ -37,9 +37,8 @@ def test_kexec(start):
     """Another kernel, started by this one without any firmware, gets all CPUs and its disk."""
     m = start("kexec", kernel_args="+quiet")
     m.boot()
-    m.run("mkdir -p /mnt; mount -o ro $(ls /dev/sd?1 /dev/vd?1 /dev/nvme?n1p1 2>/dev/null | head -n 1) /mnt && cp /mnt/vmlinuz /mnt/initrd.gz /tmp", 60)
-    m.run('kexec -l /tmp/vmlinuz --initrd=/tmp/initrd.gz --append="$(cat /proc/cmdline) started=kexec"', 60)
-    m.send_command("kexec -e")
+    m.run(f"mount -o ro $(ls {facts.guest_disk(m)}*1) /mnt && cp /mnt/vmlinuz /mnt/initrd.gz /tmp; umount /mnt", 60)
+    m.send_command('kexec /tmp/vmlinuz /tmp/initrd.gz "$(cat /proc/cmdline) started=kexec"')
     m.boot()
     assert "started=kexec" in m.run("cat /proc/cmdline")
     checks.cpus_online(m)

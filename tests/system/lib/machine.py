@@ -30,7 +30,7 @@ class Machine:
 
     def __init__(self, name, **options):
         out = os.path.join(LOGS, re.sub(r"[^\w.+-]+", "_", name))
-        self.options = dataclasses.replace(run.Options(), out=out, reboot=False, **options)
+        self.options = dataclasses.replace(run.Options(), **({"out": out, "reboot": False} | options))
         self.text = ""   # all that the console said
         self.mark = 0    # what has been looked at
         self.count = 0   # commands so far
