@@ -17,6 +17,9 @@ apt_own() {
 	apt_dir=$1
 	mkdir -p "$apt_dir/parts" "$apt_dir/lists/partial" "$apt_dir/cache/archives/partial"
 	apt_dir=$(cd "$apt_dir" && pwd)
+	# Until the calling script ends: `make -j` runs several of them.
+	exec 9>"$apt_dir/lock"
+	flock 9
 	codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
 	[ -n "$codename" ] || die "/etc/os-release names no Debian release"
 	apt_pick "$codename"

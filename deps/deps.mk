@@ -14,26 +14,26 @@ HOST_DEPS_CFLAGS := $(DEPS_CFLAGS)
 KERNELS          := 6.1 6.12
 KERNEL_PKG_6.1   := linux-image-amd64
 KERNEL_PKG_6.12  := linux-image-6.12-amd64
-GUEST_DEPS       := $(KERNELS:%=$(DEPS)/kernels/%/release) $(DEPS)/kexec/sbin/kexec
+GUEST_DEPS       := $(KERNELS:%=$(DEPS)/kernels/%/release)
 
 .PHONY: deps
 deps: $(DEPS_READY) $(DEPS_LIBS) $(HOST_DEPS_LIBS) $(GUEST_DEPS)
 
-# Debian packages.
+# Debian packages. Others depend on this for the order only: a longer list fetches and builds nothing anew.
 $(DEPS)/packages: deps/packages deps/install.sh deps/apt.sh
 	@mkdir -p $(@D)
 	@sh deps/install.sh
 	@touch $@
 
 # Sources and headers.
-$(DEPS)/zydis.src: deps/zydis $(DEPS)/packages
+$(DEPS)/zydis.src: deps/zydis | $(DEPS)/packages
 	@sh deps/fetch.sh deps/zydis $(DEPS)
 	@mkdir -p $(DEPS)/include
 	@rm -rf $(DEPS)/include/Zydis $(DEPS)/include/Zycore
 	@cp -r $(DEPS)/zydis/include/Zydis /usr/include/Zycore $(DEPS)/include/
 	@touch $@
 
-$(DEPS_READY): $(DEPS)/packages $(DEPS)/zydis.src
+$(DEPS_READY): $(DEPS)/zydis.src | $(DEPS)/packages
 	@touch $@
 
 ZYDIS_SRCS := Decoder DecoderData SharedData Register Mnemonic Utils Segment MetaInfo Zydis
@@ -62,10 +62,6 @@ $(DEPS)/host/libzydis.a: $(ZYDIS_HOST)
 	@rm -f $@
 	@ar rcsD $@ $(ZYDIS_HOST)
 
-# The test guest: kernels and kexec, fetched once and never installed here.
-$(DEPS)/kernels/%/release: deps/kernel.sh deps/apt.sh deps/guest-modules $(DEPS)/packages
+# The test guest: kernels, fetched once and never installed here.
+$(DEPS)/kernels/%/release: deps/kernel.sh deps/apt.sh deps/guest-modules | $(DEPS)/packages
 	@sh deps/kernel.sh $(KERNEL_PKG_$*) $(@D)
-
-$(DEPS)/kexec/sbin/kexec: deps/tool.sh deps/apt.sh $(DEPS)/packages
-	@sh deps/tool.sh kexec-tools sbin/kexec $(DEPS)/kexec
-	@touch $@

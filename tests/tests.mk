@@ -23,6 +23,23 @@ $(B)/host/test_%: tests/host/test_%.c $(B)/host/libpure.a $(HOST_DEPS_LIBS)
 
 -include $(PURE_OBJS:.o=.d) $(HOST_TESTS:=.d)
 
-.PHONY: check-host
+# The last line of each of these is "N passed, N failed, N skipped"; the exit status tells the same.
+CHECK := $(PYTHON) tests/check.py
+IMAGES := $(B)/bitvisor.elf $(B)/loadvmm.efi
+
+.PHONY: check-host check-fast check-system check check-all
 check-host: $(HOST_TESTS)
-	@set -e; for t in $(HOST_TESTS); do echo "  TEST    $$t"; $$t; done
+	@$(CHECK) --host $(HOST_TESTS)
+
+check-fast: $(IMAGES) $(HOST_TESTS) $(GUESTS)
+	@$(CHECK) --host $(HOST_TESTS) --system -- -m fast
+
+# PYTEST='-k name' picks tests.
+check-system: $(IMAGES) $(GUESTS)
+	@$(CHECK) --system -- $(PYTEST)
+
+check: $(IMAGES) $(B)/bitvisor.iso $(HOST_TESTS) $(GUESTS)
+	@$(CHECK) --host $(HOST_TESTS) --system
+
+check-all: $(IMAGES) $(B)/bitvisor.iso $(HOST_TESTS) $(GUESTS)
+	@$(CHECK) --host $(HOST_TESTS) --system -- --all-rows

@@ -9,6 +9,7 @@ import os
 import pty
 import select
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -52,6 +53,7 @@ class Options:
     snapshot: bool = True       # forget what the guest writes
     net: str = "e1000"          # network card model, or none
     icount: bool = False        # one instruction per nanosecond, runs repeat exactly
+    threads: str = "single"     # QEMU: single, or multi (a host thread per CPU: guests see stalls on a loaded host)
     reboot: bool = True         # False: the emulator ends when the guest resets the machine
     extra: tuple = ()           # further arguments of the emulator (QEMU), or lines of bochsrc (Bochs)
     out: str = os.path.join(BUILD, "run")
@@ -104,7 +106,7 @@ def vmm_medium(o):
     if o.bare:
         path = os.path.join(o.out, "vmm-none.img")
         media.write(path, bytes(media.MIB))
-        return path, False
+        return path, o.fw in ("bios", "uefi-grub")
     if not os.path.exists(o.elf):
         raise UsageError(f"{o.elf} is not there: run `make` first, or use --bare")
     if o.uefi and not os.path.exists(o.loadvmm):
@@ -167,8 +169,7 @@ def qemu_args(o, console):
     """QEMU's command line. console: arguments that make the character device `con`."""
     uefi = o.uefi
     o.machine_type = o.machine or ("q35" if uefi else "pc")
-    threads = "single" if o.cpus == 1 or o.icount else "multi"
-    args = ["qemu-system-x86_64", "-accel", f"tcg,thread={threads}", "-cpu", o.cpu or "EPYC,+svm,+npt",
+    args = ["qemu-system-x86_64", "-accel", f"tcg,thread={o.threads}", "-cpu", o.cpu or "EPYC,+svm,+npt",
             "-M", f"{o.machine_type},smm=off", "-m", str(o.mem), "-smp", str(o.cpus), "-nodefaults", "-no-user-config",
             "-vga", "std", "-display", "none", *console, "-serial", "chardev:con", "-serial", f"file:{o.vmm_log}"]
     if not o.reboot:
@@ -253,28 +254,33 @@ def start(o):
     """Start the machine; returns (process, descriptor of the guest's console on COM1)."""
     os.makedirs(o.out, exist_ok=True)
     media.write(o.vmm_log, b"")
-    master, slave = pty.openpty()
-    tty.setraw(slave)
-    name = os.ttyname(slave)
+    if o.emu == "qemu":
+        ours, theirs = socket.socketpair()
+        console, far = ours.detach(), theirs.detach()
+        name = f"socket,id=con,fd={far}"
+    elif o.emu == "bochs":
+        console, far = pty.openpty()
+        tty.setraw(far)
+        name = os.ttyname(far)
+    else:
+        raise UsageError(f"no such emulator: {o.emu}")
     try:
         if o.emu == "qemu":
-            argv = qemu_args(o, ["-chardev", f"serial,id=con,path={name}", "-monitor", "none"])
+            argv = qemu_args(o, ["-chardev", name, "-monitor", "none"])
             note_command(o, argv)
             with open(os.path.join(o.out, "emulator.log"), "wb") as log:
-                proc = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
-        elif o.emu == "bochs":
+                proc = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, pass_fds=[far])
+            os.close(far)
+        else:
             argv = bochs_rc(o, name)
             note_command(o, argv)
             proc = screen_of(argv, os.path.join(o.out, "screen.log"))
-        else:
-            raise UsageError(f"no such emulator: {o.emu}")
+            proc.far = far  # stays open: no hang-up before Bochs opened it
     except (FileNotFoundError, UsageError):
-        os.close(master)
-        os.close(slave)
+        os.close(console)
+        os.close(far)
         raise
-    # The slave stays open as long as this process: a console between two opens is not a hang-up.
-    proc.console_slave = slave
-    return proc, master
+    return proc, console
 
 
 def note_command(o, argv):
@@ -387,6 +393,7 @@ def parse(argv):
     p.add_argument("--disk", choices=("ide", "nvme", "virtio", "usb"), default=d.disk)
     p.add_argument("--keep", action="store_true", help="keep what the guest writes (default for --guest)")
     p.add_argument("--net", default=d.net, help="network card model of QEMU, or none")
+    p.add_argument("--threads", choices=("single", "multi"), default=d.threads, help="of QEMU, for several CPUs")
     p.add_argument("--icount", action="store_true", help="deterministic: one instruction per nanosecond")
     p.add_argument("--no-reboot", action="store_true", help="end when the guest resets the machine")
     p.add_argument("--out", default=d.out, help="folder for logs and media of this run")
@@ -398,7 +405,7 @@ def parse(argv):
                 mem=a.mem or (1024 if a.emu == "qemu" else 512), machine=a.machine, cpu=a.cpu, bare=a.bare, vmm_as=a.vmm_as,
                 elf=a.elf, loadvmm=a.loadvmm, conf=a.conf, words=tuple(a.word), vmm_serial=a.vmm_serial, guest=a.guest,
                 kernel=a.kernel, kernel_args=a.kernel_args, disk=a.disk, snapshot=not (a.keep or a.guest), net=a.net,
-                icount=a.icount, reboot=not a.no_reboot, extra=tuple(a.extra), out=os.path.abspath(a.out))
+                icount=a.icount, threads=a.threads, reboot=not a.no_reboot, extra=tuple(a.extra), out=os.path.abspath(a.out))
     return o, a
 
 

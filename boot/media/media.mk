@@ -5,7 +5,7 @@ MEDIA      := $(PYTHON) boot/media/media.py
 GRUB_READY := $(B)/media/grub/bootx64.efi
 GUESTS     := $(KERNELS:%=$(B)/guest-%.img)
 
-$(GRUB_READY): boot/media/media.py $(DEPS)/packages
+$(GRUB_READY): boot/media/media.py | $(DEPS)/packages
 	@echo "  GRUB    $(@D)"
 	@$(MEDIA) grub $(@D)
 
@@ -16,11 +16,16 @@ $(B)/bitvisor.iso: $(B)/bitvisor.elf $(wildcard bitvisor.conf) $(wildcard $(B)/l
 	@echo "  ISO     $@"
 	@$(MEDIA) iso $@ --grub $(B)/media/grub --elf $(B)/bitvisor.elf --conf $(or $(wildcard bitvisor.conf),/dev/null) --loadvmm $(B)/loadvmm.efi
 
+$(B)/media/kexec: boot/media/guest/kexec.c | $(DEPS)/packages
+	@mkdir -p $(@D)
+	@echo "  HOSTCC  $<"
+	@$(HOSTCC) -std=gnu17 -O2 -static $(WARN) -Wl,--build-id=none -o $@ $<
+
 .PHONY: guests
 guests: $(GUESTS)
-$(B)/guest-%.img: $(DEPS)/kernels/%/release $(DEPS)/kexec/sbin/kexec $(GRUB_READY) $(wildcard boot/media/guest/* boot/media/guest/checklist/*)
+$(B)/guest-%.img: $(DEPS)/kernels/%/release $(B)/media/kexec $(GRUB_READY) $(wildcard boot/media/guest/* boot/media/guest/checklist/*)
 	@echo "  GUEST   $@"
-	@$(MEDIA) guest $@ --grub $(B)/media/grub --kernel $(DEPS)/kernels/$* --deps $(DEPS)
+	@$(MEDIA) guest $@ --grub $(B)/media/grub --kernel $(DEPS)/kernels/$* --kexec $(B)/media/kexec
 
 # make run: boot a guest under the VMM with its console in this terminal. All of these may be given:
 # EMU=qemu|bochs FW=bios|uefi|uefi-shell|uefi-grub CPUS=n MEM=MiB CONF=file GUEST=image KERNEL=6.1|6.12 RUN='more options of tools/run.py'

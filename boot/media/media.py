@@ -176,8 +176,8 @@ def make_iso(out, grub, elf, conf, loadvmm=None, words=(), timeout=3, serial=Fal
 
 # The guest's disk
 
-def initramfs(kernel, deps, out):
-    """busybox, the modules of `kernel`, and our scripts as a gzipped cpio archive."""
+def initramfs(kernel, kexec, out):
+    """busybox, the modules of `kernel`, the program `kexec`, and our scripts as a gzipped cpio archive."""
     guest = os.path.join(HERE, "guest")
     with tempfile.TemporaryDirectory() as tmp:
         for folder in ("bin", "sbin", "etc", "dev", "proc", "sys"):
@@ -189,7 +189,7 @@ def initramfs(kernel, deps, out):
         shutil.copy(os.path.join(guest, "udhcpc.script"), os.path.join(tmp, "etc/udhcpc.script"))
         shutil.copytree(os.path.join(guest, "checklist"), os.path.join(tmp, "checklist"))
         shutil.copytree(os.path.join(kernel, "lib"), os.path.join(tmp, "lib"), dirs_exist_ok=True)
-        shutil.copytree(os.path.join(deps, "kexec"), tmp, dirs_exist_ok=True)
+        shutil.copy(kexec, os.path.join(tmp, "sbin/kexec"))
         date_tree(tmp)
         names = sorted(os.path.relpath(os.path.join(d, n), tmp) for d, ds, fs in os.walk(tmp) for n in ds + fs)
         cpio = subprocess.run(["cpio", "-o", "-H", "newc", "-R", "0:0", "--reproducible", "--quiet"],
@@ -223,10 +223,10 @@ def pattern(size):
     return b"".join(blocks)
 
 
-def make_guest(out, grub, kernel, deps):
+def make_guest(out, grub, kernel, kexec):
     """A disk with MBR and one FAT32 EFI system partition: starts on BIOS (GRUB in the gap) and on UEFI."""
     initrd = os.path.join(os.path.dirname(out) or ".", os.path.basename(out) + ".initrd")
-    initramfs(kernel, deps, initrd)
+    initramfs(kernel, kexec, initrd)
     part = out + ".part"
     data = pattern(PATTERN_MIB * MIB)
     note = f"{hashlib.sha256(data).hexdigest()} {1 + FAT_MIB} {PATTERN_MIB}\n"
@@ -279,14 +279,14 @@ def main():
     p.add_argument("out")
     p.add_argument("--grub", required=True)
     p.add_argument("--kernel", required=True)
-    p.add_argument("--deps", required=True)
+    p.add_argument("--kexec", required=True)
     a = top.parse_args()
     if a.what == "grub":
         grub_images(a.out)
     elif a.what == "iso":
         make_iso(a.out, a.grub, a.elf, a.conf, a.loadvmm, a.words)
     else:
-        make_guest(a.out, a.grub, a.kernel, a.deps)
+        make_guest(a.out, a.grub, a.kernel, a.kexec)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,74 @@
+"""Fixtures of the system tests: booted machines, shared by the tests of a row."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+import os
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import rows  # noqa: E402
+from lib import facts  # noqa: E402
+from lib.machine import Machine  # noqa: E402
+
+
+def pytest_addoption(parser):
+    parser.addoption("--all-rows", action="store_true", help="the full product instead of the pairwise table")
+    parser.addoption("--planned", action="store_true", help="also the rows that the VMM does not support yet")
+    parser.addoption("--as-bare", action="store_true", help="leave the VMM out: tests the tests")
+
+
+def row_params(table):
+    return [pytest.param(r, id=r.name, marks=[pytest.mark.fast] if r.fast else []) for r in table]
+
+
+def chosen_rows(config):
+    table = rows.ALL_ROWS if config.getoption("--all-rows") else rows.ROWS
+    return table + (rows.PLANNED_ROWS if config.getoption("--planned") else [])
+
+
+def pytest_generate_tests(metafunc):
+    if "row" in metafunc.fixturenames and "row" not in [m.args[0] for m in metafunc.definition.iter_markers("parametrize")]:
+        table = rows.BARE_ROWS if metafunc.module.__name__ == "test_bare" else chosen_rows(metafunc.config)
+        metafunc.parametrize("row", row_params(table), scope="module")
+
+
+@pytest.fixture(scope="session")
+def bare(request):
+    """bare(row) -> what a guest says on the same machine without the VMM; each machine is asked once."""
+    known = {}
+
+    def ask(row):
+        fw = "bios" if row.fw == "bios" else "uefi"
+        key = (row.emu, fw, row.cpus, row.kernel, row.vmm_as, row.disk, row.net)
+        if key not in known:
+            with Machine(f"bare-facts-{row.name}", bare=True, **row.options()) as m:
+                m.boot()
+                known[key] = {"flags": facts.cpu_flags(m), "ram": facts.ram_below_4g(m), "pci": facts.pci(m)}
+        return known[key]
+
+    return ask
+
+
+@pytest.fixture(scope="module")
+def machine(request, row):
+    """A machine of this row with the guest's shell; one boot for all tests of a module that only look."""
+    as_bare = request.config.getoption("--as-bare") or request.module.__name__ == "test_bare"
+    module = request.module.__name__.removeprefix("test_")
+    with Machine(f"{module}-{row.name}", bare=as_bare, **row.options()) as m:
+        yield m.boot()
+
+
+@pytest.fixture
+def start(request, row):
+    """start(name, **more options) -> a machine of this row, for a test that ends it; stopped after the test."""
+    running = []
+
+    def begin(name, **more):
+        m = Machine(f"{name}-{row.name}", **({"bare": request.config.getoption("--as-bare")} | row.options() | more))
+        running.append(m)
+        return m.__enter__()
+
+    yield begin
+    for m in running:
+        m.__exit__(None, None, None)

@@ -1,0 +1,2 @@
+"""What the system tests share."""
+# SPDX-License-Identifier: BSD-3-Clause

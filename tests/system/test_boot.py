@@ -1,0 +1,73 @@
+"""A guest boots under the VMM and finds its machine as it is without, but for what the VMM takes."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+import pytest
+
+from lib import checks, facts
+
+MIB = 1 << 20
+# Section 6 of the design: 16 MiB in the default configuration, and less than 64 KiB of low memory.
+VMM_MEMORY = 16 * MIB + 64 * 1024
+
+
+def test_shell(machine):
+    assert machine.run("echo $((6 * 7))") == "42"
+
+
+def test_vmm_runs(machine):
+    """Not a guest that went past the VMM: the VMM said that it starts the guest, before the kernel ran."""
+    assert machine.vmm_log().strip(), "the VMM logged nothing"
+
+
+def test_cpus(machine):
+    checks.cpus_online(machine)
+
+
+def test_memory(machine, row, bare):
+    """The VMM's memory is missing from the guest's map, is no more than promised, and (BIOS) lies at the top of low RAM."""
+    (bare_size, bare_top), (size, top) = bare(row)["ram"], facts.ram_below_4g(machine)
+    assert 0 < bare_size - size <= VMM_MEMORY
+    if row.fw == "bios":
+        assert 0 < bare_top - top <= VMM_MEMORY
+
+
+def test_cpu_flags(machine, row, bare):
+    """The guest sees the features of the CPU, without those that the VMM hides, and no others."""
+    before, flags = bare(row)["flags"], facts.cpu_flags(machine)
+    assert before - flags <= facts.HIDDEN
+    assert flags - before == set()
+    assert not flags & {"svm", "vmx", "smx"}
+
+
+def test_pci(machine, row, bare):
+    """Without rules every PCI function is the guest's."""
+    assert facts.pci(machine) == bare(row)["pci"]
+
+
+def test_disk(machine):
+    checks.disk_reads_back(machine)
+    checks.disk_writes(machine)
+
+
+def test_network(machine, row):
+    if row.emu == "bochs":
+        pytest.skip("Bochs has no network card here")
+    checks.network_address(machine)
+    checks.network_transfer(machine)
+
+
+def test_cpu_hotplug(machine, row):
+    checks.cpu_hotplug(machine)
+
+
+def test_quiet_log(machine):
+    """The kernel found nothing to warn about, and the VMM did not panic."""
+    bad = machine.run("dmesg | grep -E 'BUG:|Oops|Call Trace|unchecked MSR|soft lockup|rcu.*stall' || true")
+    assert bad == ""
+    assert "panic" not in machine.vmm_log().lower()
+
+
+def test_poweroff(machine):
+    """Last of this module: ends the machine."""
+    machine.send_command("poweroff -f")
+    assert machine.wait_exit(60) == 0
