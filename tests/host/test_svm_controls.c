@@ -110,7 +110,7 @@ static void resolves(void **state)
 	(void)state;
 	assert_int_equal(svm_controls_resolve(&genoa, &wants, &c, &missing), 0);
 	assert_int_equal(c.intercept[0] | c.intercept[1] | c.intercept[2] | c.intercept[5], 0);
-	/* NMI, CR0 selective, CPUID, INVD, INVLPGA, MSR, SHUTDOWN */
+	/* NMI, CPUID, INVD, INVLPGA, MSR, SHUTDOWN */
 	assert_int_equal(c.intercept[3], 0x94440002);
 	/* VMRUN VMMCALL VMLOAD VMSAVE STGI CLGI SKINIT, XSETBV */
 	assert_int_equal(c.intercept[4], 0x207f);
