@@ -169,7 +169,7 @@ def qemu_args(o, console):
     """QEMU's command line. console: arguments that make the character device `con`."""
     uefi = o.uefi
     o.machine_type = o.machine or ("q35" if uefi else "pc")
-    args = ["qemu-system-x86_64", "-accel", f"tcg,thread={o.threads}", "-cpu", o.cpu or "EPYC,+svm,+npt",
+    args = ["qemu-system-x86_64", "-accel", f"tcg,thread={o.threads}", "-cpu", o.cpu or "EPYC,+svm,+npt,-hypervisor",
             "-M", f"{o.machine_type},smm=off", "-m", str(o.mem), "-smp", str(o.cpus), "-nodefaults", "-no-user-config",
             "-vga", "std", "-display", "none", *console, "-serial", "chardev:con", "-serial", f"file:{o.vmm_log}"]
     if not o.reboot:
