@@ -10,8 +10,8 @@
 #include "core/vm/gmem.h"
 #include "core/vm/handover.h"
 
-#define STUB_MAX        0x800u /* code and data; the map follows */
-#define E820_ENTRY      24u
+#define STUB_MAX   0x800u /* code and data; the map follows */
+#define E820_ENTRY 24u
 
 extern const uint8_t realmode_stub[], realmode_stub_end[], realmode_data[];
 
@@ -35,7 +35,8 @@ int realmode_reserve(struct boot_info *bi)
 		top = 0x80000;
 	bi->low_base = top - REALMODE_BYTES;
 	end = (uint64_t)kib << 10;
-	int err = memmap_reserve(bi->mmap, &bi->mmap_count, BOOT_MMAP_MAX, bi->low_base, (end > top && end <= 0xa0000 ? end : top) - bi->low_base,
+	int err = memmap_reserve(bi->mmap, &bi->mmap_count, BOOT_MMAP_MAX, bi->low_base,
+				 (end > top && end <= 0xa0000 ? end : top) - bi->low_base,
 				 BOOT_MMAP_RESERVED);
 
 	*(volatile uint16_t *)bda = (uint16_t)(bi->low_base >> 10);
@@ -59,18 +60,19 @@ void realmode_guest_state(struct vcpu_state *s)
 	memcpy(page, realmode_stub, size);
 	memcpy(page + STUB_MAX, bi->mmap, count * E820_ENTRY);
 	struct realmode_data d = {
-		.map_count = (uint16_t)count,
-		.e801_ax = views.e801_ax,
-		.e801_bx = views.e801_bx,
-		.h88_ax = views.h88_ax,
-		.load_drive = (uint8_t)bi->boot_drive,
-		.boot_drive = (uint8_t)c->boot_drive,
-		.boot_active = c->boot_active,
-		.map_offset = STUB_MAX,
+	    .map_count = (uint16_t)count,
+	    .e801_ax = views.e801_ax,
+	    .e801_bx = views.e801_bx,
+	    .h88_ax = views.h88_ax,
+	    .load_drive = (uint8_t)bi->boot_drive,
+	    .boot_drive = (uint8_t)c->boot_drive,
+	    .boot_active = c->boot_active,
+	    .map_offset = STUB_MAX,
 	};
 
 	memcpy(page + (realmode_data - realmode_stub), &d, sizeof(d));
 	handover_real_mode(s, (uint16_t)(base >> 4), 0, 0);
 }
 
-_Static_assert(sizeof(struct boot_mmap_entry) == E820_ENTRY, "an entry is an E820 entry with attributes");
+_Static_assert(sizeof(struct boot_mmap_entry) == E820_ENTRY,
+	       "an entry is an E820 entry with attributes");
