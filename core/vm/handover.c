@@ -150,6 +150,7 @@ int vcpu_enter_at(const struct vcpu_state *s, enum run_state run_state)
 	__atomic_store_n(&cpu->online, 1, __ATOMIC_RELEASE);
 	startup_check(v);
 	vmm_ops->run(v);
+	__builtin_unreachable(); /* no attribute on a pointer suits both compilers */
 }
 
 static bool started; /* the guest owns the machine: no way back */

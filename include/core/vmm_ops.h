@@ -37,7 +37,7 @@ struct vmm_ops {
 	 */
 	void (*cpu_off)(struct vcpu *v);
 	/* Enter the guest for the first time with the state set by state_set(). Does not return. */
-	void (*run)(struct vcpu *v) __attribute__((noreturn));
+	void (*run)(struct vcpu *v);
 
 	/* Whole state: for hand-over, INIT and SIPI, panic dumps. state_get also works from another
 	 * CPU's dump. */
