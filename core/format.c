@@ -21,7 +21,8 @@ struct spec {
 	int width, precision; /* -1: none */
 };
 
-static void put_field(struct out *o, const struct spec *s, const char *prefix, const char *text, int length)
+static void put_field(struct out *o, const struct spec *s, const char *prefix, const char *text,
+		      int length)
 {
 	int prefix_length = (int)strlen(prefix);
 	int zeros = s->precision > length && *text ? s->precision - length : 0;
@@ -45,7 +46,8 @@ static void put_field(struct out *o, const struct spec *s, const char *prefix, c
 			put(o, ' ');
 }
 
-static void put_number(struct out *o, const struct spec *s, uint64_t v, bool negative, unsigned base, bool upper)
+static void put_number(struct out *o, const struct spec *s, uint64_t v, bool negative,
+		       unsigned base, bool upper)
 {
 	const char *digits = upper ? "0123456789ABCDEF" : "0123456789abcdef";
 	char text[24];
@@ -63,14 +65,14 @@ static void put_number(struct out *o, const struct spec *s, uint64_t v, bool neg
 
 int log_vsnprintf(char *buffer, size_t size, const char *f, va_list ap)
 {
-	struct out o = { buffer, size, 0 };
+	struct out o = {buffer, size, 0};
 
 	for (; *f; f++) {
 		if (*f != '%') {
 			put(&o, *f);
 			continue;
 		}
-		struct spec s = { .precision = -1 };
+		struct spec s = {.precision = -1};
 		int longs = 0;
 
 		for (f++;; f++) {

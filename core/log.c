@@ -6,7 +6,8 @@
 
 #define SINK_MAX 4
 
-static struct log_ring ring __attribute__((aligned(4096), section(".data"))) = { .signature = LOG_SIGNATURE };
+static struct log_ring ring
+    __attribute__((aligned(4096), section(".data"))) = {.signature = LOG_SIGNATURE};
 static void (*sinks[SINK_MAX])(const char *text, size_t length);
 static struct spinlock lock;
 static bool forced;

@@ -46,24 +46,31 @@ static void show_guest(struct cpu *cpu)
 		return;
 	vmm_ops->state_get(&cpu->vcpu, &s);
 	log_printf("-------- guest of CPU%u --------\n", cpu->index);
-	log_printf("RAX %016lx RCX %016lx RDX %016lx RBX %016lx\n", s.gpr[0], s.gpr[1], s.gpr[2], s.gpr[3]);
-	log_printf("RSP %016lx RBP %016lx RSI %016lx RDI %016lx\n", s.gpr[4], s.gpr[5], s.gpr[6], s.gpr[7]);
-	log_printf("R8  %016lx R9  %016lx R10 %016lx R11 %016lx\n", s.gpr[8], s.gpr[9], s.gpr[10], s.gpr[11]);
-	log_printf("R12 %016lx R13 %016lx R14 %016lx R15 %016lx\n", s.gpr[12], s.gpr[13], s.gpr[14], s.gpr[15]);
-	log_printf("RIP %04x:%016lx (base %lx) RFLAGS %08lx\n", s.seg[SEG_CS].selector, s.rip, s.seg[SEG_CS].base, s.rflags);
+	log_printf("RAX %016lx RCX %016lx RDX %016lx RBX %016lx\n", s.gpr[0], s.gpr[1], s.gpr[2],
+		   s.gpr[3]);
+	log_printf("RSP %016lx RBP %016lx RSI %016lx RDI %016lx\n", s.gpr[4], s.gpr[5], s.gpr[6],
+		   s.gpr[7]);
+	log_printf("R8  %016lx R9  %016lx R10 %016lx R11 %016lx\n", s.gpr[8], s.gpr[9], s.gpr[10],
+		   s.gpr[11]);
+	log_printf("R12 %016lx R13 %016lx R14 %016lx R15 %016lx\n", s.gpr[12], s.gpr[13], s.gpr[14],
+		   s.gpr[15]);
+	log_printf("RIP %04x:%016lx (base %lx) RFLAGS %08lx\n", s.seg[SEG_CS].selector, s.rip,
+		   s.seg[SEG_CS].base, s.rflags);
 	log_printf("CR0 %016lx CR3 %016lx CR4 %016lx EFER %lx\n", s.cr0, s.cr3, s.cr4, s.efer);
 	log_printf("-------- end of CPU%u --------\n", cpu->index);
 }
 
 static void show_host(void)
 {
-	log_printf("CR0 %016lx CR2 %016lx CR3 %016lx CR4 %016lx\n", read_cr0(), read_cr2(), read_cr3(), read_cr4());
+	log_printf("CR0 %016lx CR2 %016lx CR3 %016lx CR4 %016lx\n", read_cr0(), read_cr2(),
+		   read_cr3(), read_cr4());
 }
 
 static void begin(void)
 {
 	cpu_cli();
-	if (__atomic_exchange_n(&panicking, 1, __ATOMIC_SEQ_CST)) /* another CPU is at it, or the panic failed */
+	if (__atomic_exchange_n(&panicking, 1,
+				__ATOMIC_SEQ_CST)) /* another CPU is at it, or the panic failed */
 		for (;;)
 			__asm__ volatile("hlt");
 	nmi_stop_others();
@@ -105,11 +112,16 @@ void panic(const char *format, ...)
 void panic_trap(const struct trap_frame *f)
 {
 	begin();
-	log_printf("panic(CPU%u): exception %lu error %lx at %#lx\n", cpu_count ? this_cpu()->index : 0, f->vector, f->error, f->rip);
-	log_printf("RAX %016lx RCX %016lx RDX %016lx RBX %016lx\n", f->gpr[0], f->gpr[1], f->gpr[2], f->gpr[3]);
-	log_printf("RSP %016lx RBP %016lx RSI %016lx RDI %016lx\n", f->rsp, f->gpr[5], f->gpr[6], f->gpr[7]);
-	log_printf("R8  %016lx R9  %016lx R10 %016lx R11 %016lx\n", f->gpr[8], f->gpr[9], f->gpr[10], f->gpr[11]);
-	log_printf("R12 %016lx R13 %016lx R14 %016lx R15 %016lx\n", f->gpr[12], f->gpr[13], f->gpr[14], f->gpr[15]);
+	log_printf("panic(CPU%u): exception %lu error %lx at %#lx\n",
+		   cpu_count ? this_cpu()->index : 0, f->vector, f->error, f->rip);
+	log_printf("RAX %016lx RCX %016lx RDX %016lx RBX %016lx\n", f->gpr[0], f->gpr[1], f->gpr[2],
+		   f->gpr[3]);
+	log_printf("RSP %016lx RBP %016lx RSI %016lx RDI %016lx\n", f->rsp, f->gpr[5], f->gpr[6],
+		   f->gpr[7]);
+	log_printf("R8  %016lx R9  %016lx R10 %016lx R11 %016lx\n", f->gpr[8], f->gpr[9],
+		   f->gpr[10], f->gpr[11]);
+	log_printf("R12 %016lx R13 %016lx R14 %016lx R15 %016lx\n", f->gpr[12], f->gpr[13],
+		   f->gpr[14], f->gpr[15]);
 	show_host();
 	show_stack(f->rsp);
 	finish();

@@ -34,16 +34,17 @@ static uint64_t *table_at(void *arg, uint64_t pa)
 }
 
 static struct pt vmm_pt = {
-	.format = &pt_format_host,
-	.max_leaf_level = 2,
-	.alloc = table_alloc,
-	.free = table_free,
-	.at = table_at,
+    .format = &pt_format_host,
+    .max_leaf_level = 2,
+    .alloc = table_alloc,
+    .free = table_free,
+    .at = table_at,
 };
 
 static int map_image(const char *from, const char *to, unsigned perm)
 {
-	return pt_map(&vmm_pt, (uintptr_t)from, virt_to_phys(from).a, (uintptr_t)(to - from), perm, PT_WB);
+	return pt_map(&vmm_pt, (uintptr_t)from, virt_to_phys(from).a, (uintptr_t)(to - from), perm,
+		      PT_WB);
 }
 
 /* RAM of the guest, without the VMM's region. */
@@ -78,14 +79,16 @@ int vmmap_init(const struct boot_mmap_entry *map, uint32_t count)
 	/* The first MiB holds what the BIOS left there, whatever the map says of it. */
 	err = map_guest(0, 0x100000);
 	for (uint32_t i = 0; i < count && !err; i++) {
-		uint64_t base = align_up(map[i].base, PAGE_SIZE), end = align_down(map[i].base + map[i].size, PAGE_SIZE);
+		uint64_t base = align_up(map[i].base, PAGE_SIZE),
+			 end = align_down(map[i].base + map[i].size, PAGE_SIZE);
 
 		if (map[i].type == BOOT_MMAP_RAM && end <= VMMAP_GUEST_SIZE && end > 0x100000)
 			err = map_guest(base < 0x100000 ? 0x100000 : base, end);
 	}
 	if (err)
 		return err;
-	/* Device mappings come and go in tables that exist from now on, so that every CR3 sees them. */
+	/* Device mappings come and go in tables that exist from now on, so that every CR3 sees
+	 * them. */
 	err = pt_map(&vmm_pt, device_next, 0, PAGE_SIZE, PT_R, PT_UC);
 	device_next += PAGE_SIZE;
 	const uint64_t *top = phys_to_virt(HPA(vmm_pt.root));

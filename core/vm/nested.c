@@ -46,7 +46,7 @@ static uint64_t *table_at(void *arg, uint64_t pa)
 	return phys_to_virt(HPA(pa));
 }
 
-static struct pt nested = { .alloc = table_alloc, .free = table_free, .at = table_at };
+static struct pt nested = {.alloc = table_alloc, .free = table_free, .at = table_at};
 
 static bool in_region(uint64_t gpa, uint64_t size)
 {
@@ -87,7 +87,7 @@ static int map_around_region(uint64_t base, uint64_t end)
 
 static int trap_apply(uint64_t page)
 {
-	struct pt_leaf leaf = { .type = PT_UC };
+	struct pt_leaf leaf = {.type = PT_UC};
 
 	pt_lookup(&nested, page, &leaf);
 	return pt_map(&nested, page, page, PAGE_SIZE, PT_RX, leaf.type);
@@ -115,16 +115,18 @@ int nested_init(const struct boot_mmap_entry *map, uint32_t count)
 	if (!nested.root || !ones)
 		return -ENOMEM;
 	memset(ones, 0xff, PAGE_SIZE);
-	ram[ram_count++] = (struct boot_mmap_entry){ .base = 0, .size = 0x100000 };
+	ram[ram_count++] = (struct boot_mmap_entry){.base = 0, .size = 0x100000};
 	for (uint32_t i = 0; i < count; i++) {
-		uint64_t base = align_up(map[i].base, PAGE_SIZE), end = align_down(map[i].base + map[i].size, PAGE_SIZE);
+		uint64_t base = align_up(map[i].base, PAGE_SIZE),
+			 end = align_down(map[i].base + map[i].size, PAGE_SIZE);
 
 		if (map[i].type != BOOT_MMAP_RAM || end <= 0x100000)
 			continue;
 		if (base < 0x100000)
 			base = 0x100000;
 		if (base < end && ram_count < BOOT_MMAP_MAX)
-			ram[ram_count++] = (struct boot_mmap_entry){ .base = base, .size = end - base };
+			ram[ram_count++] =
+			    (struct boot_mmap_entry){.base = base, .size = end - base};
 	}
 	return map_all();
 }
@@ -150,17 +152,19 @@ static void drop_touched(void)
 	map_all();
 }
 
-/* The largest aligned block around `gpa` that is free of the VMM, of traps and of anything mapped. */
+/* The largest aligned block around `gpa` that is free of the VMM, of traps and of anything mapped.
+ */
 static uint64_t block_size(uint64_t gpa)
 {
-	static const uint64_t sizes[] = { SIZE_1G, SIZE_2M };
+	static const uint64_t sizes[] = {SIZE_1G, SIZE_2M};
 
 	for (unsigned i = 3 - nested.max_leaf_level; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		uint64_t base = align_down(gpa, sizes[i]), size = sizes[i];
 		bool is_free = !in_region(base, size);
 
 		for (uint32_t k = 0; k < ram_count; k++)
-			is_free = is_free && (ram[k].base >= base + size || ram[k].base + ram[k].size <= base);
+			is_free = is_free &&
+				  (ram[k].base >= base + size || ram[k].base + ram[k].size <= base);
 		for (uint32_t k = 0; k < trap_count; k++)
 			is_free = is_free && (traps[k].page < base || traps[k].page >= base + size);
 		if (is_free)
@@ -178,7 +182,8 @@ static int map_touched(uint64_t gpa)
 	err = map_around_region(base, base + size);
 	if (err == -ENOMEM) {
 		drop_touched();
-		err = map_around_region(align_down(gpa, PAGE_SIZE), align_down(gpa, PAGE_SIZE) + PAGE_SIZE);
+		err = map_around_region(align_down(gpa, PAGE_SIZE),
+					align_down(gpa, PAGE_SIZE) + PAGE_SIZE);
 	}
 	spinlock_release(&lock);
 	return err;
@@ -218,7 +223,8 @@ enum exit_result nested_fault(struct vcpu *v, const struct mem_fault *f)
 			return traps[i].handler(v, f);
 	}
 	if (in_region(page, PAGE_SIZE)) {
-		/* the region looks like memory that is not there: ones are read, writes are dropped */
+		/* the region looks like memory that is not there: ones are read, writes are dropped
+		 */
 		v->refused_writes++;
 		return emulate_skip(v);
 	}

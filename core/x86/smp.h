@@ -3,5 +3,6 @@
 #pragma once
 #include <stdint.h>
 
-/* Start every CPU of cpus[] but the first; each ends in `entry` on its own stack. Returns how many did not answer. */
+/* Start every CPU of cpus[] but the first; each ends in `entry` on its own stack. Returns how many
+ * did not answer. */
 uint32_t smp_start(uint64_t low_page, void (*entry)(void));

@@ -12,7 +12,7 @@
 /* Lies page aligned in the region; the signature lets the next start find it after a warm reset. */
 struct log_ring {
 	char signature[16];
-	uint32_t start; /* index of the oldest byte */
+	uint32_t start;  /* index of the oldest byte */
 	uint32_t length; /* bytes held, at most LOG_RING_SIZE */
 	char text[LOG_RING_SIZE];
 };
@@ -26,6 +26,9 @@ void log_force(void);
 void log_add_sink(void (*put)(const char *text, size_t length));
 void log_remove_sink(void (*put)(const char *text, size_t length));
 
-/* C99 formatting: d i u x X p s c % with flags 0 - #, width, precision, l ll z h hh. Returns the full length. */
-int log_vsnprintf(char *buffer, size_t size, const char *format, va_list ap) __attribute__((format(printf, 3, 0)));
-int log_snprintf(char *buffer, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* C99 formatting: d i u x X p s c % with flags 0 - #, width, precision, l ll z h hh. Returns the
+ * full length. */
+int log_vsnprintf(char *buffer, size_t size, const char *format, va_list ap)
+    __attribute__((format(printf, 3, 0)));
+int log_snprintf(char *buffer, size_t size, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
