@@ -28,7 +28,7 @@ class Row:
         values = dataclasses.asdict(self)
         del values["fast"]
         if self.emu == "bochs":
-            values |= {"mem": 256, "net": "none"}
+            values |= {"mem": 256, "net": "none", "kernel_args": "+quiet"}
         return values
 
 
@@ -47,7 +47,7 @@ PLANNED_ROWS = [
     Row("qemu", "uefi-bootopt", 1, "6.1", vmm_as="usb-disk", disk="usb"),
     Row("qemu", "uefi-bootopt", 2, "6.12"),
     Row("qemu", "uefi-bootopt", 4, "6.1", net="e1000e"),
-    Row("qemu", "uefi-grub", 2, "6.1"),
+    Row("qemu", "uefi-iso", 2, "6.1"),
     Row("bochs", "bios", 1, "6.1", fast=True),
     Row("bochs", "bios", 2, "6.12"),
 ]
