@@ -13,7 +13,7 @@ export LC_ALL := C
 
 WARN := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wvla \
 	-Wformat=2 -Wcast-align -Werror
-VMM_CFLAGS := -std=c17 -O2 -g -ffreestanding -fno-pic -mcmodel=kernel -mno-red-zone -mgeneral-regs-only \
+VMM_CFLAGS = -std=c17 -O2 -g -ffreestanding -fno-pic -mcmodel=kernel -mno-red-zone -mgeneral-regs-only \
 	-fno-strict-aliasing -fno-omit-frame-pointer -fcf-protection=none -fno-asynchronous-unwind-tables \
 	-fno-common -fstack-protector-strong -mstack-protector-guard=global -ffunction-sections -fdata-sections \
 	-ffile-prefix-map=$(CURDIR)=. $(WARN) -Iinclude -I. $(DEPS_CFLAGS)
@@ -33,6 +33,8 @@ include deps/deps.mk
 include boot/uefi/uefi.mk
 include boot/media/media.mk
 include tests/tests.mk
+include core/config.mk
+include tests/fuzz/fuzz.mk
 
 $(VMM_OBJS): $(DEPS_READY)
 

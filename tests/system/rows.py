@@ -35,10 +35,6 @@ class Row:
 # Run by `make check`: every pair of values (firmware, CPUs, kernel) at least once.
 ROWS = [
     Row("qemu", "bios", 1, "6.1", fast=True),
-]
-
-# Written, and not yet supported by the VMM: a row moves up when it is. None of these counts as run or skipped.
-PLANNED_ROWS = [
     Row("qemu", "bios", 2, "6.12"),
     Row("qemu", "bios", 4, "6.1", vmm_as="usb-disk", disk="nvme", net="e1000e"),
     Row("qemu", "uefi-shell", 1, "6.12", net="virtio-net-pci"),
@@ -48,6 +44,10 @@ PLANNED_ROWS = [
     Row("qemu", "uefi-bootopt", 2, "6.12"),
     Row("qemu", "uefi-bootopt", 4, "6.1", net="e1000e"),
     Row("qemu", "uefi-iso", 2, "6.1"),
+]
+
+# Written, and not yet supported by the VMM: a row moves up when it is. None of these counts as run or skipped.
+PLANNED_ROWS = [
     Row("bochs", "bios", 1, "6.1", fast=True),
     Row("bochs", "bios", 2, "6.12"),
 ]

@@ -1,0 +1,98 @@
+/* The UEFI loader's parts, which share one state. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+#include <efi.h>
+#include <efilib.h>
+#include <stdbool.h>
+#include "boot/uefi/loader_config.h"
+#include "core/boot.h"
+
+#define LOADER_PATH_MAX 512 /* characters of a file's path */
+
+struct loader {
+	EFI_HANDLE image;
+	EFI_LOADED_IMAGE *self;
+	bool from_shell; /* else the firmware's boot manager (or another loader) started this */
+	CHAR16 path[LOADER_PATH_MAX]; /* own file */
+	UINTN dir_length; /* characters of `path` up to the last backslash, that one included */
+	struct loader_config config;
+};
+
+/* --- say.c: messages --- */
+
+/* Prints a line of ASCII text on ConOut; formats as AsciiPrint of GNU-EFI (%a ASCII, %s UCS-2, %r
+ * status, %d, %x). */
+void say(const char *format, ...);
+
+/* Text that the VMM prints through boot_info.conout; `this` is the ConOut protocol. */
+void EFIAPI say_conout(EFI_SIMPLE_TEXT_OUT_PROTOCOL *this, const char *text);
+
+/* From now on what say_conout() gets is kept as well, up to `size` bytes at `buffer`; NULL ends it.
+ * Returns the bytes kept. */
+UINTN say_capture(char *buffer, UINTN size);
+
+/* --- file.c: files beside the loader --- */
+
+/* Fills self, path and dir_length. False after a message when the loader does not know where it
+ * came from. */
+bool file_find_self(struct loader *loader);
+
+/*
+ * Reads a whole file of at most `max` bytes from the loader's directory into pages. EFI_NOT_FOUND
+ * is returned without a message, any other failure with one. Freed with file_free().
+ */
+EFI_STATUS file_read(const struct loader *loader, const char *name, UINTN max, void **data,
+		     UINTN *size);
+void file_free(void *data, UINTN size);
+
+/* Replaces a file in the loader's directory. Says why when it fails. */
+EFI_STATUS file_write(const struct loader *loader, const char *name, const void *data, UINTN size);
+
+/* --- region.c: the VMM's memory --- */
+
+/* `size` (a multiple of 2 MiB) bytes of reserved memory below 4 GiB, 2 MiB aligned, as high as
+ * possible; 0: none. */
+UINT64 region_reserve(UINT64 size);
+void region_free(UINT64 base, UINT64 size);
+
+/* One reserved page below 1 MiB; 0: none. */
+UINT64 region_reserve_low(void);
+
+/* --- info.c: what the firmware knows --- */
+
+/* Everything in `info` that comes from tables and protocols, but for the memory map. */
+void info_fill(struct boot_info *info);
+
+/* The memory map: to be called after the last reservation. False after a message. */
+bool info_fill_mmap(struct boot_info *info);
+
+/* --- cpus.c: the other CPUs --- */
+
+typedef int __attribute__((sysv_abi)) (*cpus_entry_t)(uint32_t op, struct boot_info *info);
+
+/* Counts CPUs; false after a message when one could not be brought under the VMM. */
+bool cpus_find(uint32_t *count, uint64_t rsdp);
+
+/*
+ * All CPUs become guests, this one last. On failure those that already are leave again, and the
+ * message is out. `*left` tells whether all of them did: if not, the VMM's memory is still in use.
+ */
+bool cpus_enter(cpus_entry_t entry, struct boot_info *info, bool *left);
+
+/* --- running.c --- */
+
+/* True when this machine already runs under the VMM. Other hypervisors and bare machines answer no.
+ */
+bool loader_vmm_running(void);
+/* Make a call of the VMM by its name; false when no VMM runs on this CPU or it does not know the name. Any CPU. */
+bool loader_vmm_call(const char *name);
+
+/* --- next.c: the operating system --- */
+
+/* To be called before the VMM starts: connects all devices, so that next_boot() finds their file
+ * systems. */
+void next_prepare(const struct loader *loader);
+
+/* Starts what vmm.boot_next says; returns when that returned, or when the boot manager shall go on
+ * (EFI_SUCCESS). */
+EFI_STATUS next_boot(const struct loader *loader);

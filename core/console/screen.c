@@ -1,0 +1,141 @@
+/* Screen: VGA text or UEFI console before the guest runs, both and the frame buffer in a panic. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "core/console.h"
+#include "core/log.h"
+#include "core/mm/vmmap.h"
+#include "core/string.h"
+#include "core/x86/cpu.h"
+
+#define TEXT_BASE    0xb8000u
+#define TEXT_COLUMNS 80u
+#define TEXT_ROWS    25u
+#define TEXT_COLOUR  0x0700u
+
+static volatile uint16_t *text_screen;
+static unsigned row, column;
+static uint32_t firmware;
+
+typedef void(__attribute__((ms_abi)) * conout_fn)(uint64_t this, const char *text);
+static conout_fn conout;
+static uint64_t conout_this;
+
+static void text_newline(void)
+{
+	column = 0;
+	if (++row < TEXT_ROWS)
+		return;
+	row = TEXT_ROWS - 1;
+	for (unsigned i = 0; i < TEXT_COLUMNS * (TEXT_ROWS - 1); i++)
+		text_screen[i] = text_screen[i + TEXT_COLUMNS];
+	for (unsigned i = 0; i < TEXT_COLUMNS; i++)
+		text_screen[TEXT_COLUMNS * (TEXT_ROWS - 1) + i] = TEXT_COLOUR | ' ';
+}
+
+static void text_put(const char *text, size_t length)
+{
+	for (size_t i = 0; i < length; i++) {
+		if (text[i] == '\n' || column == TEXT_COLUMNS)
+			text_newline();
+		if (text[i] >= ' ')
+			text_screen[row * TEXT_COLUMNS + column++] = (uint16_t)(TEXT_COLOUR | (uint8_t)text[i]);
+	}
+}
+
+static void conout_put(const char *text, size_t length)
+{
+	char part[81];
+	size_t n = 0;
+
+	for (size_t i = 0; i < length; i++) {
+		if (n + 2 >= sizeof(part)) {
+			part[n] = '\0';
+			conout(conout_this, part);
+			n = 0;
+		}
+		if (text[i] == '\n')
+			part[n++] = '\r';
+		part[n++] = text[i];
+	}
+	part[n] = '\0';
+	conout(conout_this, part);
+}
+
+void console_text_init(void)
+{
+	firmware = BOOT_BIOS;
+	text_screen = (volatile uint16_t *)(uintptr_t)TEXT_BASE; /* identity map of the boot tables */
+	for (unsigned i = 0; i < TEXT_COLUMNS * TEXT_ROWS; i++)
+		text_screen[i] = TEXT_COLOUR | ' ';
+	log_add_sink(text_put);
+}
+
+void console_uefi_init(const struct boot_info *bi)
+{
+	firmware = BOOT_UEFI;
+	if (!bi->conout)
+		return;
+	conout = (conout_fn)(uintptr_t)bi->conout;
+	conout_this = bi->conout_this;
+	log_add_sink(conout_put);
+}
+
+void console_remap(const struct boot_info *bi)
+{
+	(void)bi;
+	if (firmware == BOOT_BIOS)
+		text_screen = vmmap_device(TEXT_BASE, TEXT_COLUMNS * TEXT_ROWS * 2);
+}
+
+void console_release(void)
+{
+	log_remove_sink(text_put);
+	log_remove_sink(conout_put);
+}
+
+/* VGA registers for 80x25 text, as after INT 10h mode 3 (IBM VGA manual): sequencer, CRTC, graphics, attribute. */
+static void vga_text_mode(void)
+{
+	static const uint8_t crtc[25] = { 0x5f, 0x4f, 0x50, 0x82, 0x55, 0x81, 0xbf, 0x1f, 0x00, 0x4f, 0x0d, 0x0e, 0x00,
+					  0x00, 0x00, 0x00, 0x9c, 0x8e, 0x8f, 0x28, 0x1f, 0x96, 0xb9, 0xa3, 0xff };
+	static const uint8_t graphics[9] = { 0, 0, 0, 0, 0, 0x10, 0x0e, 0, 0xff };
+	static const uint8_t sequencer[5] = { 3, 0, 3, 0, 2 };
+
+	outb(0x3c2, 0x67);
+	for (uint8_t i = 0; i < 5; i++)
+		outw(0x3c4, (uint16_t)(sequencer[i] << 8 | i));
+	outb(0x3d4, 0x11);
+	outb(0x3d5, inb(0x3d5) & 0x7f); /* unlock registers 0-7 */
+	for (uint8_t i = 0; i < 25; i++)
+		outw(0x3d4, (uint16_t)(crtc[i] << 8 | i));
+	for (uint8_t i = 0; i < 9; i++)
+		outw(0x3ce, (uint16_t)(graphics[i] << 8 | i));
+	inb(0x3da);
+	for (uint8_t i = 0; i < 21; i++) {
+		outb(0x3c0, i);
+		outb(0x3c0, i < 16 ? (i < 8 ? (i == 6 ? 0x14 : i) : 0x38 + i - 8) : i == 16 ? 0x0c : i == 18 ? 0x0f : i == 19 ? 8 : 0);
+	}
+	outb(0x3c0, 0x20);
+}
+
+void console_panic(void)
+{
+	if (firmware != BOOT_BIOS)
+		return;
+	vga_text_mode();
+	row = column = 0;
+	for (unsigned i = 0; i < TEXT_COLUMNS * TEXT_ROWS; i++)
+		text_screen[i] = TEXT_COLOUR | ' ';
+	log_remove_sink(text_put);
+	log_add_sink(text_put);
+}
+
+char console_poll_key(void)
+{
+	/* scan code set 1, make codes of c and r; legacy USB keyboards come this way as well */
+	if (firmware == BOOT_BIOS && (inb(0x64) & 1)) {
+		uint8_t code = inb(0x60);
+
+		return code == 0x2e ? 'c' : code == 0x13 ? 'r' : '\0';
+	}
+	return '\0';
+}

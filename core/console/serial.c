@@ -1,0 +1,50 @@
+/* Serial port: output of the log to a 16550. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "core/console.h"
+#include "core/log.h"
+#include "core/x86/cpu.h"
+
+/* Registers (16550 data sheet): offset from the port. */
+#define THR 0
+#define DLL 0
+#define IER 1
+#define DLM 1
+#define FCR 2
+#define LCR 3
+#define MCR 4
+#define LSR 5
+#define LSR_THRE 0x20
+
+static uint16_t serial_port;
+
+static void put_byte(char c)
+{
+	/* a port that is not there reads FF or never empties: give up after about 10 ms of polling */
+	for (unsigned i = 0; i < 20000 && !(inb(serial_port + LSR) & LSR_THRE); i++)
+		cpu_pause();
+	outb(serial_port + THR, (uint8_t)c);
+}
+
+static void serial_put(const char *text, size_t length)
+{
+	for (size_t i = 0; i < length; i++) {
+		if (text[i] == '\n')
+			put_byte('\r');
+		put_byte(text[i]);
+	}
+}
+
+void console_serial_init(uint16_t port)
+{
+	if (inb(port + LSR) == 0xff)
+		return; /* nothing there */
+	serial_port = port;
+	outb(port + IER, 0);
+	outb(port + LCR, 0x80);
+	outb(port + DLL, 1);
+	outb(port + DLM, 0);
+	outb(port + LCR, 3);
+	outb(port + FCR, 7);
+	outb(port + MCR, 3);
+	log_add_sink(serial_put);
+}

@@ -1,0 +1,157 @@
+/* The VMM's own address space: image, region, the window on guest memory, and device registers. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "core/mm/vmmap.h"
+#include "core/errno.h"
+#include "core/mm/pages.h"
+#include "core/mm/pgtable.h"
+#include "core/spinlock.h"
+#include "core/x86/cpu.h"
+
+extern char image_start[], image_text_end[], image_rodata_end[], image_end[];
+extern uint64_t boot_pml4[512];
+
+static struct spinlock lock;
+static uint64_t device_next = VMMAP_DEVICE_BASE;
+
+static uint64_t table_alloc(void *arg)
+{
+	void *p = pages_alloc(1, PAGE_SIZE);
+
+	(void)arg;
+	return p ? virt_to_phys(p).a : 0;
+}
+
+static void table_free(void *arg, uint64_t pa)
+{
+	(void)arg;
+	pages_free(phys_to_virt(HPA(pa)), 1);
+}
+
+static uint64_t *table_at(void *arg, uint64_t pa)
+{
+	(void)arg;
+	return phys_to_virt(HPA(pa));
+}
+
+static struct pt vmm_pt = {
+	.format = &pt_format_host,
+	.max_leaf_level = 2,
+	.alloc = table_alloc,
+	.free = table_free,
+	.at = table_at,
+};
+
+static int map_image(const char *from, const char *to, unsigned perm)
+{
+	return pt_map(&vmm_pt, (uintptr_t)from, virt_to_phys(from).a, (uintptr_t)(to - from), perm, PT_WB);
+}
+
+/* RAM of the guest, without the VMM's region. */
+static int map_guest(uint64_t base, uint64_t end)
+{
+	uint64_t region_end = region_base + region_size;
+	int err = 0;
+
+	if (base >= end)
+		return 0;
+	if (base < region_end && end > region_base) {
+		err = map_guest(base, region_base < end ? region_base : end);
+		return err ? err : map_guest(region_end > base ? region_end : base, end);
+	}
+	return pt_map(&vmm_pt, VMMAP_GUEST_BASE + base, base, end - base, PT_RW, PT_WB);
+}
+
+int vmmap_init(const struct boot_mmap_entry *map, uint32_t count)
+{
+	const char *region_end = (const char *)image_start + region_size;
+	int err;
+
+	vmm_pt.root = table_alloc(NULL);
+	if (!vmm_pt.root)
+		return -ENOMEM;
+	if (cpuid(0x80000001u, 0).edx & (1u << 26))
+		vmm_pt.max_leaf_level = 3;
+	if ((err = map_image(image_start, image_text_end, PT_RX)) != 0 ||
+	    (err = map_image(image_text_end, image_rodata_end, PT_R)) != 0 ||
+	    (err = map_image(image_rodata_end, region_end, PT_RW)) != 0)
+		return err;
+	/* The first MiB holds what the BIOS left there, whatever the map says of it. */
+	err = map_guest(0, 0x100000);
+	for (uint32_t i = 0; i < count && !err; i++) {
+		uint64_t base = align_up(map[i].base, PAGE_SIZE), end = align_down(map[i].base + map[i].size, PAGE_SIZE);
+
+		if (map[i].type == BOOT_MMAP_RAM && end <= VMMAP_GUEST_SIZE && end > 0x100000)
+			err = map_guest(base < 0x100000 ? 0x100000 : base, end);
+	}
+	if (err)
+		return err;
+	/* Device mappings come and go in tables that exist from now on, so that every CR3 sees them. */
+	err = pt_map(&vmm_pt, device_next, 0, PAGE_SIZE, PT_R, PT_UC);
+	device_next += PAGE_SIZE;
+	const uint64_t *top = phys_to_virt(HPA(vmm_pt.root));
+
+	for (unsigned i = 256; i < 511; i++)
+		boot_pml4[i] = top[i];
+	return err;
+}
+
+uint64_t vmmap_root(void)
+{
+	return vmm_pt.root;
+}
+
+void vmmap_load(void)
+{
+	write_cr3(vmm_pt.root);
+}
+
+void vmmap_unmap_page(void *p)
+{
+	pt_map(&vmm_pt, (uintptr_t)p, 0, PAGE_SIZE, 0, PT_WB);
+	invlpg(p);
+}
+
+bool vmmap_is_guest_ram(uint64_t pa, uint64_t len)
+{
+	struct pt_leaf leaf;
+	uint64_t end = pa + len;
+
+	if (end < pa || end > VMMAP_GUEST_SIZE)
+		return false;
+	while (pa < end) {
+		if (!pt_lookup(&vmm_pt, VMMAP_GUEST_BASE + pa, &leaf))
+			return false;
+		pa = align_down(pa, leaf.page_size) + leaf.page_size;
+	}
+	return true;
+}
+
+static void *map_at_next(uint64_t pa, size_t len, unsigned perm, enum pt_type type)
+{
+	uint64_t base = align_down(pa, PAGE_SIZE), size = align_up(pa + len, PAGE_SIZE) - base;
+	void *p = NULL;
+
+	spinlock_take(&lock);
+	if (pt_map(&vmm_pt, device_next, base, size, perm, type) == 0) {
+		p = (void *)(uintptr_t)(device_next + (pa - base));
+		device_next += size + PAGE_SIZE;
+	}
+	spinlock_release(&lock);
+	return p;
+}
+
+void *vmmap_device(uint64_t pa, size_t len)
+{
+	return map_at_next(pa, len, PT_RW, PT_UC);
+}
+
+const void *vmmap_firmware(uint64_t pa, size_t len)
+{
+	if (pa + len < pa || pa >> cpu_phys_bits())
+		return NULL;
+	if (vmmap_is_guest_ram(pa, len))
+		return (const void *)(uintptr_t)(VMMAP_GUEST_BASE + pa);
+	if (pa < region_base + region_size && pa + len > region_base)
+		return NULL;
+	return map_at_next(pa, len, PT_R, PT_WB);
+}

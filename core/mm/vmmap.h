@@ -1,0 +1,29 @@
+/* The VMM's own address space: image, region, the window on guest memory, and device registers. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "core/addr.h"
+#include "core/boot.h"
+
+#define VMMAP_GUEST_BASE  UINT64_C(0xffff800000000000) /* guest RAM, only core/vm/gmem.c addresses it */
+#define VMMAP_GUEST_SIZE  (UINT64_C(1) << 46)
+#define VMMAP_DEVICE_BASE UINT64_C(0xffffd00000000000)
+
+/* Build the tables: W^X for the image, NX for all else. 0 or -ENOMEM. Context: boot CPU, once. */
+int vmmap_init(const struct boot_mmap_entry *map, uint32_t count);
+/* Physical address of the top table. */
+uint64_t vmmap_root(void);
+/* Make the calling CPU use the tables. */
+void vmmap_load(void);
+/* Take one page of the region out of the map (guard pages). Context: boot CPU. */
+void vmmap_unmap_page(void *p);
+/* True when [pa, pa + len) lies in the window on guest memory. */
+bool vmmap_is_guest_ram(uint64_t pa, uint64_t len);
+/*
+ * Map physical memory that is not RAM: registers (uncached) or firmware tables (cached, read only).
+ * The mapping stays. NULL when tables or addresses run out. Context: any CPU; takes a lock.
+ */
+void *vmmap_device(uint64_t pa, size_t len);
+const void *vmmap_firmware(uint64_t pa, size_t len);

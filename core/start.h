@@ -1,0 +1,30 @@
+/* Start-up of the VMM, from the boot code's hand-over to the guest's first instruction. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+#include "core/boot.h"
+#include "core/config.h"
+#include "core/acpi/acpi.h"
+
+/* Settings in force. Constant after start_early(). */
+const struct config *start_config(void);
+/* What the boot code told, with the guest's memory map. */
+const struct boot_info *start_boot_info(void);
+/* ACPI tables of the machine; NULL when there are none. */
+const struct acpi *start_acpi(void);
+
+/*
+ * First part, in the loader's address space: log, configuration, and where the VMM will live (boot info's
+ * region is set). Returns 0 or negative errno after telling the user. Context: boot CPU.
+ */
+int start_early(const struct boot_info *bi);
+/* Second part, at the final place: everything up to but without entering a guest. As start_early(). */
+int start_init(void);
+/*
+ * Tell the user why the VMM does not start, and ask: true = continue without, false never returns (reboot
+ * or stop). Context: boot CPU, screen still open.
+ */
+bool start_refuse(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* BIOS: start the other CPUs and the guest. */
+_Noreturn void start_bios_guest(void);

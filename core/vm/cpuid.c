@@ -1,0 +1,76 @@
+/* CPUID as the guest sees it. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "core/vm/cpuid.h"
+#include "core/start.h"
+#include "core/vmm_ops.h"
+#include "core/x86/cpu.h"
+
+struct features guest_features;
+
+static void host_cpuid(void *arg, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
+{
+	struct cpuid_regs r = cpuid(leaf, subleaf);
+
+	(void)arg;
+	out[0] = r.eax;
+	out[1] = r.ebx;
+	out[2] = r.ecx;
+	out[3] = r.edx;
+}
+
+uint64_t cpuid_cr4_hidden;
+
+/* CR4 bits that the CPU takes and the guest must not set. */
+static uint64_t cr4_hidden(void)
+{
+	uint64_t bits = 0;
+
+	for (unsigned i = 0; i < FEATURE_COUNT; i++) {
+		const struct feature *f = &features_table[i];
+		uint32_t out[4] = { 0 };
+
+		if (!f->cr4 || f->leaf > cpuid(f->leaf & 0x80000000u, 0).eax)
+			continue;
+		host_cpuid(NULL, f->leaf, f->subleaf, out);
+		if ((out[f->reg] >> f->bit & 1) && !features_shown(&guest_features, (enum feature_id)i))
+			bits |= f->cr4;
+	}
+	return bits & ~guest_features.cr4_allowed;
+}
+
+void cpuid_init(void)
+{
+	struct cpu_caps caps = {
+		.vendor = vmm_ops == &vmm_ops_vt ? CPU_VENDOR_INTEL : CPU_VENDOR_AMD,
+		.cpuid = host_cpuid,
+		.needs = vmm_ops->feature_needs(),
+	};
+
+	features_resolve(&guest_features, &caps, start_config()->cpuid_unknown == CONFIG_CPUID_UNKNOWN_SHOW);
+	cpuid_cr4_hidden = cr4_hidden();
+}
+
+void cpuid_emulate(struct vcpu *v)
+{
+	uint32_t leaf = (uint32_t)v->gpr[GPR_RAX], subleaf = (uint32_t)v->gpr[GPR_RCX];
+	struct cpuid_regs r = cpuid(leaf, subleaf);
+	const uint32_t *mask = features_cpuid_mask(&guest_features, leaf, subleaf);
+
+	r.ecx &= mask[FEATURE_ECX];
+	/* bits that show the guest's CR4, where the CPU has shown the host's (SDM 2A, CPUID) */
+	if (leaf == 1) {
+		r.ecx &= ~FEATURES_DYNAMIC_LEAF1_ECX;
+		if (vmm_ops->cr(v, 4) & CR4_OSXSAVE)
+			r.ecx |= FEATURES_DYNAMIC_LEAF1_ECX;
+	} else if (leaf == 7 && subleaf == 0) {
+		r.ecx &= ~FEATURES_DYNAMIC_LEAF7_ECX;
+		if (vmm_ops->cr(v, 4) & CR4_PKE)
+			r.ecx |= FEATURES_DYNAMIC_LEAF7_ECX;
+	} else if (leaf == 0xd && subleaf == 0 && guest_features.xsave_bytes) {
+		r.ecx = guest_features.xsave_bytes; /* for what XCR0 may hold, hidden components left out */
+	}
+	v->gpr[GPR_RAX] = r.eax & mask[FEATURE_EAX];
+	v->gpr[GPR_RBX] = r.ebx & mask[FEATURE_EBX];
+	v->gpr[GPR_RCX] = r.ecx;
+	v->gpr[GPR_RDX] = r.edx & mask[FEATURE_EDX];
+}

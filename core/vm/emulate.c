@@ -1,0 +1,76 @@
+/* Small steps that exit handlers share: exceptions, skipping, operand fetch. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "core/vm/emulate.h"
+#include "core/vm/gmem.h"
+#include "core/vm/insn/decode.h"
+#include "core/vmm_ops.h"
+#include "core/x86/cpu.h"
+
+void emulate_exception(struct vcpu *v, uint8_t vector, uint32_t error)
+{
+	/* vectors that push an error code (SDM 3A table 6-1) */
+	bool has_error = vector == 8 || (vector >= 10 && vector <= 14) || vector == 17 || vector == 21;
+	struct event e = { .vector = vector, .type = EVENT_EXCEPTION, .has_error = has_error, .error = error };
+
+	/* real mode pushes none (SDM 3A 21.1.4) */
+	if (!(vmm_ops->cr(v, 0) & CR0_PE))
+		e.has_error = false;
+	vmm_ops->inject(v, &e);
+}
+
+enum exit_result emulate_gp(struct vcpu *v)
+{
+	emulate_exception(v, VECTOR_GP, 0);
+	return EXIT_RESUME;
+}
+
+enum exit_result emulate_ud(struct vcpu *v)
+{
+	emulate_exception(v, VECTOR_UD, 0);
+	return EXIT_RESUME;
+}
+
+enum insn_mode emulate_mode(struct vcpu *v)
+{
+	struct seg_state cs;
+
+	if (!(vmm_ops->cr(v, 0) & CR0_PE))
+		return INSN_MODE16;
+	vmm_ops->seg(v, SEG_CS, &cs);
+	if ((vmm_ops->efer(v) & EFER_LMA) && (cs.attr & SEG_ATTR_L))
+		return INSN_MODE64;
+	return cs.attr & SEG_ATTR_DB ? INSN_MODE32 : INSN_MODE16;
+}
+
+enum exit_result emulate_skip(struct vcpu *v)
+{
+	uint8_t bytes[15];
+	struct insn insn;
+	size_t n = gmem_fetch(v, bytes);
+
+	if (insn_decode(bytes, n, emulate_mode(v), &insn) != 0)
+		return emulate_gp(v);
+	vmm_ops->advance(v, insn.length);
+	return EXIT_RESUME;
+}
+
+int emulate_length(struct vcpu *v, enum insn_kind kind, struct insn_fields *fields)
+{
+	uint8_t bytes[15];
+	size_t n = gmem_fetch(v, bytes);
+
+	return insn_length(kind, bytes, n, emulate_mode(v), fields);
+}
+
+uint64_t emulate_gpr(struct vcpu *v, unsigned reg)
+{
+	return reg == GPR_RSP ? vmm_ops->rsp(v) : v->gpr[reg];
+}
+
+void emulate_set_gpr(struct vcpu *v, unsigned reg, uint64_t value)
+{
+	if (reg == GPR_RSP)
+		vmm_ops->set_rsp(v, value);
+	else
+		v->gpr[reg] = value;
+}

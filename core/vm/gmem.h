@@ -1,0 +1,23 @@
+/* Guest memory: copies in and out, atomic updates, instruction bytes. The only way to it. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+#include "core/addr.h"
+#include "core/vm/gwalk.h"
+#include "core/vm/vcpu.h"
+
+/* Copy between guest-physical RAM and the VMM. 0, or -EFAULT (not RAM, or the VMM's): nothing is copied then. Any CPU. */
+int gmem_read(gpa_t gpa, void *to, size_t len);
+int gmem_write(gpa_t gpa, const void *from, size_t len);
+/* Pointer to firmware-owned guest RAM for start-up code; NULL when not RAM. Context: start-up. */
+void *gmem_at(gpa_t gpa, size_t len);
+/*
+ * Translate a linear address of the exiting guest. 0, GWALK_FAULT and the like as gwalk(). Accessed
+ * and dirty flags are not set.
+ */
+int gmem_translate(struct vcpu *v, gva_t la, enum gwalk_access access, struct gwalk_out *out);
+/* Instruction bytes at the guest's CS:RIP, at most 15; returns how many could be read. */
+size_t gmem_fetch(struct vcpu *v, uint8_t bytes[15]);
+/* Copy from guest-linear memory with the guest's current rights; 0 or -EFAULT. */
+int gmem_read_linear(struct vcpu *v, gva_t la, void *to, size_t len);

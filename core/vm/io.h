@@ -1,0 +1,18 @@
+/* I/O ports that exit, and who handles them. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+#include <stdint.h>
+#include "core/vm/vcpu.h"
+
+/*
+ * Handler of one guest access. For IN it sets *value (its low `size` bytes count); for OUT *value is what
+ * the guest writes. String instructions arrive element by element.
+ */
+typedef void (*io_handler)(void *arg, const struct io_access *io, uint32_t *value);
+
+/* Let accesses to `count` ports from `first` exit to the handler. 0 or -ENOSPC. Context: start-up. */
+int io_trap(uint16_t first, uint16_t count, io_handler handler, void *arg);
+/* Execute an access on the hardware: for handlers that only look. */
+void io_pass(const struct io_access *io, uint32_t *value);
+/* The exit: IN or OUT. String forms are not there yet: #UD is what they get. */
+enum exit_result io_exit(struct vcpu *v, const struct io_access *io);

@@ -1,0 +1,158 @@
+/* RDMSR and WRMSR of the guest that exit. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "core/vm/msr.h"
+#include "core/log.h"
+#include "core/vm/cpuid.h"
+#include "core/vm/emulate.h"
+#include "core/vm/mtrr.h"
+#include "core/vm/startup.h"
+#include "core/vmm_ops.h"
+#include "core/x86/apic.h"
+#include "core/x86/cpu.h"
+
+struct msr_policy_env msr_env;
+
+void msr_init(void)
+{
+	msr_env.vendor = vmm_ops == &vmm_ops_vt ? CPU_VENDOR_INTEL : CPU_VENDOR_AMD;
+	msr_env.features = &guest_features;
+	msr_env.startup_icr = startup_uses_icr();
+}
+
+static enum exit_result read_done(struct vcpu *v, uint64_t value)
+{
+	v->gpr[GPR_RAX] = (uint32_t)value;
+	v->gpr[GPR_RDX] = value >> 32;
+	return EXIT_ADVANCE;
+}
+
+static enum exit_result emulate_read(struct vcpu *v, uint32_t index, enum msr_emulation emulation)
+{
+	uint64_t value = 0;
+
+	if (emulation == MSR_EMU_EFER)
+		return read_done(v, vmm_ops->efer(v));
+	if (emulation == MSR_EMU_MTRR)
+		return mtrr_guest_read(index, &value) ? read_done(v, value) : emulate_gp(v);
+	if (!rdmsr_safe(index, &value) && emulation != MSR_EMU_VM_CR)
+		return emulate_gp(v);
+	switch (emulation) {
+	case MSR_EMU_FEATURE_CONTROL: /* locked; VMX, SMX, SGX off (SDM 3C 24.7) */
+		value = (value | 1) & ~UINT64_C(0x7ff06);
+		break;
+	case MSR_EMU_MISC_ENABLE:
+		value |= 1 << 12; /* PEBS unavailable */
+		if (!features_shown(&guest_features, FEATURE_DS))
+			value |= 1 << 11; /* BTS unavailable */
+		break;
+	case MSR_EMU_PERF_CAPABILITIES: /* SDM 3B 20.8.4: PEBS_TRAP, SAVE_ARCH_REGS, REC_FMT, BASELINE, METRICS.. */
+		value &= ~UINT64_C(0x14fc0);
+		break;
+	case MSR_EMU_VM_CR:
+		value = 0x18; /* SVMDIS and LOCK */
+		break;
+	default:
+		break;
+	}
+	return read_done(v, value);
+}
+
+enum exit_result msr_read(struct vcpu *v)
+{
+	uint32_t index = (uint32_t)v->gpr[GPR_RCX];
+	struct msr_verdict verdict = msr_policy_find(&msr_env, index);
+	uint64_t value;
+
+	switch (verdict.read) {
+	case MSR_EMULATE:
+		return emulate_read(v, index, verdict.emulation);
+	case MSR_ZERO:
+		return read_done(v, 0);
+	case MSR_PASS:
+		return rdmsr_safe(index, &value) ? read_done(v, value) : emulate_gp(v);
+	default:
+		return emulate_gp(v);
+	}
+}
+
+static enum exit_result write_done(struct vcpu *v, bool ok)
+{
+	return ok ? EXIT_ADVANCE : emulate_gp(v);
+}
+
+static enum exit_result write_efer(struct vcpu *v, uint64_t value)
+{
+	uint64_t old = vmm_ops->efer(v);
+
+	if (value & ~guest_features.efer_allowed)
+		return emulate_gp(v);
+	if ((value ^ old) & EFER_LME && vmm_ops->cr(v, 0) & CR0_PG) /* SDM 3A 4.1.1 */
+		return emulate_gp(v);
+	vmm_ops->set_efer(v, (value & ~EFER_LMA) | (old & EFER_LMA));
+	return EXIT_ADVANCE;
+}
+
+static enum exit_result write_apic_base(struct vcpu *v, uint64_t value)
+{
+	/* refused values fault in the CPU before anything is changed here */
+	if (!wrmsr_safe(MSR_APIC_BASE, value))
+		return emulate_gp(v);
+	startup_apic_base(v, value);
+	apic_init();
+	return EXIT_ADVANCE;
+}
+
+static enum exit_result emulate_write(struct vcpu *v, uint32_t index, uint64_t value, enum msr_emulation emulation)
+{
+	switch (emulation) {
+	case MSR_EMU_EFER:
+		return write_efer(v, value);
+	case MSR_EMU_APIC_BASE:
+		return write_apic_base(v, value);
+	case MSR_EMU_MTRR:
+		return write_done(v, mtrr_guest_write(index, value));
+	case MSR_EMU_XSS:
+		if (value & ~guest_features.xss_allowed)
+			return emulate_gp(v);
+		return write_done(v, wrmsr_safe(index, value));
+	case MSR_EMU_X2APIC_ICR:
+		if (startup_icr(v, (uint32_t)(value >> 32), (uint32_t)value))
+			return EXIT_ADVANCE;
+		return write_done(v, wrmsr_safe(index, value));
+	default:
+		return emulate_gp(v);
+	}
+}
+
+static void log_ignored(uint32_t index, const struct msr_policy *row)
+{
+	static const struct msr_policy *last;
+
+	if (row && row != last)
+		log_printf("Guest write to MSR %#x (%s) ignored\n", index, row->name);
+	last = row;
+}
+
+enum exit_result msr_write(struct vcpu *v)
+{
+	uint32_t index = (uint32_t)v->gpr[GPR_RCX];
+	uint64_t value = v->gpr[GPR_RDX] << 32 | (uint32_t)v->gpr[GPR_RAX], old;
+	struct msr_verdict verdict = msr_policy_find(&msr_env, index);
+
+	switch (verdict.write) {
+	case MSR_EMULATE:
+		return emulate_write(v, index, value, verdict.emulation);
+	case MSR_IGNORE:
+		log_ignored(index, verdict.row);
+		return EXIT_ADVANCE;
+	case MSR_MASK:
+		if (!rdmsr_safe(index, &old))
+			return emulate_gp(v);
+		value = (old & ~verdict.write_mask) | (value & verdict.write_mask);
+		return write_done(v, wrmsr_safe(index, value));
+	case MSR_PASS:
+		return write_done(v, wrmsr_safe(index, value));
+	default:
+		return emulate_gp(v);
+	}
+}

@@ -1,0 +1,15 @@
+/* The guest's memory types: its MTRRs, as EPT leaves must follow them. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+#include "core/mm/pgtable.h"
+
+/* Read the machine's MTRRs. Context: boot CPU, before nested_init(). */
+void mtrr_guest_init(void);
+/* Length of the run of one type from `base`, at most to `end`; sets *type. */
+uint64_t mtrr_guest_run(uint64_t base, uint64_t end, enum pt_type *type);
+/* The guest reads an MTRR of the copy. False: #GP. */
+bool mtrr_guest_read(uint32_t index, uint64_t *value);
+/* The guest writes an MTRR: types follow, but the VMM's memory stays cached. False: #GP. */
+bool mtrr_guest_write(uint32_t index, uint64_t value);

@@ -1,0 +1,139 @@
+/* NMI ownership: the VMM takes every NMI, finds its cause, and gives the guest what is the guest's. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "core/vm/nmi.h"
+#include "core/boot.h"
+#include "core/panic.h"
+#include "core/vm/handover.h"
+#include "core/vmm_ops.h"
+#include "core/x86/apic.h"
+#include "core/x86/clock.h"
+#include "core/x86/percpu.h"
+
+#define STOP_TIMEOUT_US 100000
+
+/*
+ * A kick sets its bits before it sends its NMI. NMIs on their way to a CPU are counted, and each NMI that
+ * is seen there claims one before any goes to the guest, so a kick never becomes an NMI that the guest
+ * did not get. NMIs merge in the hardware, so a claim may be left over; it expires, else it would swallow
+ * an NMI of the guest's much later.
+ */
+#define CLAIM_EXPIRES_US 1000000
+
+static struct {
+	uint32_t sent; /* atomic */
+	uint64_t last_us; /* of the newest kick */
+} kicks_under_way[BOOT_MAX_CPUS];
+
+void nmi_host(void)
+{
+	struct vcpu *v = &this_cpu()->vcpu;
+
+	__atomic_fetch_add(&v->host_nmi, 1, __ATOMIC_RELAXED);
+	if (v->active && vmm_ops->force_exit)
+		vmm_ops->force_exit(v);
+	if (__atomic_load_n(&v->kick, __ATOMIC_RELAXED) & KICK_STOP)
+		panic_stop();
+}
+
+void nmi_take_kicks(struct vcpu *v)
+{
+	uint32_t kicks = __atomic_load_n(&v->kick, __ATOMIC_RELAXED);
+
+	if (kicks == 0)
+		return;
+	kicks = __atomic_exchange_n(&v->kick, 0, __ATOMIC_SEQ_CST);
+	if (kicks & KICK_STOP)
+		panic_stop();
+	if (kicks & KICK_FLUSH) {
+		vmm_ops->flush(v);
+		__atomic_store_n(&v->flush_done, true, __ATOMIC_RELEASE);
+	}
+	/* KICK_STARTUP: the mailbox itself is looked at before the next entry */
+}
+
+/* Claim one NMI for a kick that was sent to this CPU. */
+static bool claim_kick(uint32_t index)
+{
+	uint32_t n = __atomic_load_n(&kicks_under_way[index].sent, __ATOMIC_ACQUIRE);
+
+	if (n && clock_us() - __atomic_load_n(&kicks_under_way[index].last_us, __ATOMIC_RELAXED) > CLAIM_EXPIRES_US) {
+		__atomic_store_n(&kicks_under_way[index].sent, 0, __ATOMIC_RELEASE);
+		return false;
+	}
+	while (n) {
+		if (__atomic_compare_exchange_n(&kicks_under_way[index].sent, &n, n - 1, false, __ATOMIC_ACQ_REL,
+						__ATOMIC_ACQUIRE))
+			return true;
+	}
+	return false;
+}
+
+void nmi_exit(struct vcpu *v, bool from_guest)
+{
+	uint32_t seen = __atomic_exchange_n(&v->host_nmi, 0, __ATOMIC_ACQ_REL) + (from_guest ? 1 : 0);
+
+	nmi_take_kicks(v);
+	if (seen == 0)
+		return;
+	while (seen && claim_kick(this_cpu()->index))
+		seen--;
+	if (seen)
+		vmm_ops->inject_nmi(v);
+}
+
+void nmi_kick(uint32_t index, uint32_t kicks)
+{
+	struct cpu *c = cpus[index];
+
+	if (__atomic_fetch_or(&c->vcpu.kick, kicks, __ATOMIC_SEQ_CST) & kicks & ~(uint32_t)KICK_STOP)
+		return; /* the same is already under way */
+	__atomic_store_n(&kicks_under_way[index].last_us, clock_us(), __ATOMIC_RELAXED);
+	__atomic_fetch_add(&kicks_under_way[index].sent, 1, __ATOMIC_RELEASE);
+	apic_send_nmi(c->apic_id);
+}
+
+/* Does CPU `index` run guest code with nested translations of its own? */
+static bool may_hold_translations(uint32_t index)
+{
+	return __atomic_load_n(&cpus[index]->vcpu.active, __ATOMIC_ACQUIRE);
+}
+
+void nmi_flush_all(void)
+{
+	struct cpu *self = this_cpu(); /* during start-up not a CPU's block, and then no CPU is active */
+
+	for (uint32_t i = 0; i < cpu_count; i++) {
+		if (!may_hold_translations(i))
+			continue;
+		if (cpus[i] == self) {
+			vmm_ops->flush(&self->vcpu);
+			continue;
+		}
+		__atomic_store_n(&cpus[i]->vcpu.flush_done, false, __ATOMIC_RELEASE);
+		nmi_kick(i, KICK_FLUSH);
+	}
+	for (uint32_t i = 0; i < cpu_count; i++) {
+		if (cpus[i] == self || !may_hold_translations(i))
+			continue;
+		while (!__atomic_load_n(&cpus[i]->vcpu.flush_done, __ATOMIC_ACQUIRE))
+			nmi_take_kicks(&self->vcpu); /* the other one may be waiting for this one */
+	}
+}
+
+void nmi_stop_others(void)
+{
+	for (uint32_t i = 0; i < cpu_count; i++) {
+		if (cpus[i] != this_cpu() && cpus[i]->online == 1)
+			nmi_kick(i, KICK_STOP);
+	}
+}
+
+void nmi_stop_show(void)
+{
+	for (uint32_t i = 0; i < cpu_count; i++) {
+		if (cpus[i] == this_cpu() || cpus[i]->online != 1)
+			continue;
+		for (unsigned us = 0; us < STOP_TIMEOUT_US && !__atomic_load_n(&cpus[i]->panicked, __ATOMIC_ACQUIRE); us += 100)
+			clock_delay_us(100);
+	}
+}

@@ -1,0 +1,30 @@
+/* NMI ownership: the VMM takes every NMI, finds its cause, and gives the guest what is the guest's. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+#include "core/vm/vcpu.h"
+
+/*
+ * From the IDT: an NMI in host mode. Only records it and, where hardware does not hold it back, makes
+ * the coming entry exit at once.
+ */
+void nmi_host(void);
+/*
+ * The exit for an NMI, or an exit forced by nmi_host(): decide whose it is. Kicks are taken first; what
+ * nobody claims is injected. `from_guest` is true when this exit itself stands for one more NMI.
+ * Context: exit handler of `v`.
+ */
+void nmi_exit(struct vcpu *v, bool from_guest);
+/* Run what the kick word asks for. Context: exit handler, or a CPU that waits in the VMM. */
+void nmi_take_kicks(struct vcpu *v);
+/*
+ * Ask CPU `index` for `kicks` (enum kick bits) and make it exit. Returns at once. The guest's ICR is
+ * preserved. Context: any but the NMI handler.
+ */
+void nmi_kick(uint32_t index, uint32_t kicks);
+/* Make every active CPU flush its nested translations, this one included, and wait until all did. */
+void nmi_flush_all(void);
+/* Panic: stop the other CPUs, and let each show its guest. */
+void nmi_stop_others(void);
+void nmi_stop_show(void);

@@ -1,0 +1,343 @@
+/* CPU start-up: INIT and start-up IPIs, so that no CPU ever leaves the VMM. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "core/vm/startup.h"
+#include "core/log.h"
+#include "core/start.h"
+#include "core/string.h"
+#include "core/vm/emulate.h"
+#include "core/vm/gmem.h"
+#include "core/vm/insn/apicwrite.h"
+#include "core/vm/nested.h"
+#include "core/vm/nmi.h"
+#include "core/vmm_ops.h"
+#include "core/x86/apic.h"
+#include "core/x86/cpu.h"
+#include "core/x86/percpu.h"
+
+/* APIC registers that INIT sets (SDM 3A 11.4.7.3) or that address this CPU logically. */
+enum { APIC_TPR = 0x80, APIC_EOI = 0xb0, APIC_LDR = 0xd0, APIC_DFR = 0xe0, APIC_SVR = 0xf0, APIC_ISR = 0x100,
+       APIC_LVT_CMCI = 0x2f0, APIC_LVT_TIMER = 0x320, APIC_LVT_ERROR = 0x370, APIC_TIMER_INITIAL = 0x380, APIC_TIMER_DIVIDE = 0x3e0 };
+#define LVT_MASKED 0x10000u
+
+static bool use_icr;
+static bool trap_page; /* xAPIC page is write-trapped */
+static uint64_t trapped_base;
+static struct {
+	uint32_t ldr, dfr;
+} logical[BOOT_MAX_CPUS]; /* as the guest wrote them; xAPIC */
+
+static enum exit_result apic_page_write(struct vcpu *v, const struct mem_fault *f);
+
+static int trap_at(uint64_t base)
+{
+	int err = 0;
+
+	if (trapped_base == base)
+		return 0;
+	if (trapped_base)
+		err = nested_trap_writes(GPA(trapped_base), NULL);
+	if (!err && base)
+		err = nested_trap_writes(GPA(base), apic_page_write);
+	trapped_base = base;
+	return err;
+}
+
+int startup_init(bool has_sipi_exits)
+{
+	const struct config *c = start_config();
+
+	for (uint32_t i = 0; i < BOOT_MAX_CPUS; i++)
+		logical[i].dfr = 0xffffffff;
+	if (has_sipi_exits && c->startup != CONFIG_STARTUP_ICR) {
+		log_printf("CPU start-up: INIT and start-up IPI exits\n");
+		return 0;
+	}
+	use_icr = true;
+	if (c->apic == CONFIG_APIC_PASS || (c->apic == CONFIG_APIC_AUTO && cpu_count == 1)) {
+		use_icr = false;
+		log_printf("CPU start-up: the local APIC is not watched%s\n",
+			   cpu_count > 1 ? "; a CPU that is restarted leaves the VMM" : "");
+		return 0;
+	}
+	trap_page = true;
+	log_printf("CPU start-up: taken from writes to the interrupt command register\n");
+	return trap_at(rdmsr(MSR_APIC_BASE) & UINT64_C(0x000ffffffffff000));
+}
+
+bool startup_uses_icr(void)
+{
+	return use_icr;
+}
+
+/* Is the CPU one of those that a destination in logical mode names? SDM 3A 11.6.2.2. */
+static bool logical_match(uint32_t index, uint32_t destination, bool x2apic)
+{
+	if (x2apic) {
+		uint32_t id = cpus[index]->apic_id;
+
+		if (destination == UINT32_MAX)
+			return true;
+		return (destination >> 16) == (id >> 4) && (destination & 1u << (id & 15));
+	}
+	uint8_t dest = (uint8_t)destination, ldr = (uint8_t)(logical[index].ldr >> 24);
+
+	if (dest == 0xff)
+		return true;
+	if (logical[index].dfr >> 28 == 0xf)
+		return dest & ldr;
+	return (dest >> 4) == (ldr >> 4) && (dest & ldr & 0xf);
+}
+
+static bool is_target(uint32_t index, uint32_t self, uint32_t destination, uint32_t icr, bool x2apic)
+{
+	switch (APIC_ICR_SHORTHAND(icr)) {
+	case APIC_TO_SELF:
+		return index == self;
+	case APIC_TO_ALL:
+		return true;
+	case APIC_TO_OTHERS:
+		return index != self;
+	default:
+		break;
+	}
+	if (icr & APIC_ICR_LOGICAL)
+		return logical_match(index, destination, x2apic);
+	return destination == cpus[index]->apic_id || destination == (x2apic ? UINT32_MAX : 0xffu);
+}
+
+static void post_init(struct vcpu *v)
+{
+	__atomic_store_n(&v->sipi_vector, 0, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&v->init_pending, 1, __ATOMIC_SEQ_CST);
+}
+
+static void post_sipi(struct vcpu *v, uint8_t vector)
+{
+	uint32_t none = 0;
+
+	/* taken by a CPU that waits for it or is about to; others ignore it (SDM 3A 9.4.3) */
+	if (v->run_state == RUN_WAIT_FOR_SIPI || __atomic_load_n(&v->init_pending, __ATOMIC_SEQ_CST))
+		__atomic_compare_exchange_n(&v->sipi_vector, &none, 0x100u | vector, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
+bool startup_icr(struct vcpu *v, uint32_t destination, uint32_t icr)
+{
+	unsigned mode = APIC_ICR_MODE(icr);
+	bool x2apic = (v->apic_base & APIC_BASE_EXTD) != 0;
+	uint32_t self = this_cpu()->index;
+
+	if (mode != APIC_MODE_INIT && mode != APIC_MODE_STARTUP)
+		return false;
+	if (mode == APIC_MODE_INIT && (icr & APIC_ICR_LEVEL) && !(icr & APIC_ICR_ASSERT))
+		return true; /* INIT level de-assert: synchronises arbitration IDs, nothing else */
+	for (uint32_t i = 0; i < cpu_count; i++) {
+		struct vcpu *t = &cpus[i]->vcpu;
+
+		if (!is_target(i, self, destination, icr, x2apic))
+			continue;
+		if (mode == APIC_MODE_INIT)
+			post_init(t);
+		else
+			post_sipi(t, (uint8_t)icr);
+		if (i != self)
+			nmi_kick(i, KICK_STARTUP);
+	}
+	return true;
+}
+
+static void apic_reset(void)
+{
+	bool x2 = apic_is_x2apic();
+
+	if (!(rdmsr(MSR_APIC_BASE) & APIC_BASE_EN))
+		return;
+	struct {
+		uint16_t reg;
+		uint32_t value;
+	} const reset[] = { { APIC_TIMER_INITIAL, 0 }, { APIC_TIMER_DIVIDE, 0 }, { APIC_TPR, 0 }, { APIC_LDR, 0 },
+			    { APIC_DFR, 0xffffffff }, { APIC_SVR, 0xff } };
+
+	for (unsigned reg = APIC_LVT_TIMER; reg <= APIC_LVT_ERROR; reg += 0x10) {
+		if (x2)
+			wrmsr_safe(0x800u + reg / 16, LVT_MASKED);
+		else
+			apic_write(reg, LVT_MASKED);
+	}
+	/* what was in service is forgotten: end it, highest first */
+	for (unsigned i = 0; i < 256; i++) {
+		uint32_t busy = 0;
+
+		for (unsigned reg = 0; reg < 8; reg++) {
+			uint64_t isr = 0;
+
+			if (x2)
+				rdmsr_safe(0x810u + reg, &isr);
+			else
+				isr = apic_read(APIC_ISR + reg * 0x10);
+			busy |= (uint32_t)isr;
+		}
+		if (!busy)
+			break;
+		if (x2)
+			wrmsr_safe(0x80b, 0);
+		else
+			apic_write(APIC_EOI, 0);
+	}
+	for (unsigned i = 0; i < sizeof(reset) / sizeof(reset[0]); i++) {
+		if (!x2)
+			apic_write(reset[i].reg, reset[i].value);
+		else if (reset[i].reg != APIC_LDR && reset[i].reg != APIC_DFR)
+			wrmsr_safe(0x800u + reset[i].reg / 16, reset[i].value);
+	}
+}
+
+/* Registers after INIT: SDM 3A table 10-1, APM 2 table 14-1. */
+static void state_after_init(struct vcpu *v, struct vcpu_state *s)
+{
+	struct seg_state data = { 0, 0x93, 0xffff, 0 };
+
+	vmm_ops->state_get(v, s);
+	uint64_t cache = s->cr0 & (CR0_CD | CR0_NW); /* INIT leaves them */
+	struct vcpu_state old = *s;
+
+	memset(s, 0, sizeof(*s));
+	s->gpr[GPR_RDX] = cpuid(1, 0).eax;
+	s->rip = 0xfff0;
+	s->rflags = RFLAGS_FIXED;
+	for (unsigned i = 0; i < SEG_LDTR; i++)
+		s->seg[i] = data;
+	s->seg[SEG_CS] = (struct seg_state){ 0xf000, 0x9b, 0xffff, 0xffff0000 };
+	s->seg[SEG_LDTR] = (struct seg_state){ 0, 0x82, 0xffff, 0 };
+	s->seg[SEG_TR] = (struct seg_state){ 0, 0x8b, 0xffff, 0 };
+	s->gdtr.limit = s->idtr.limit = 0xffff;
+	s->cr0 = CR0_ET | cache;
+	s->dr6 = 0xffff0ff0;
+	s->dr7 = 0x400;
+	/* INIT does not touch these MSRs */
+	s->pat = old.pat;
+	s->star = old.star;
+	s->lstar = old.lstar;
+	s->cstar = old.cstar;
+	s->sfmask = old.sfmask;
+	s->kernel_gs_base = old.kernel_gs_base;
+	s->sysenter_cs = old.sysenter_cs;
+	s->sysenter_esp = old.sysenter_esp;
+	s->sysenter_eip = old.sysenter_eip;
+}
+
+void startup_take_init(struct vcpu *v)
+{
+	struct vcpu_state s;
+
+	state_after_init(v, &s);
+	if (use_icr) {
+		apic_reset();
+		logical[this_cpu()->index].ldr = 0;
+		logical[this_cpu()->index].dfr = 0xffffffff;
+	}
+	vmm_ops->state_set(v, &s);
+	v->nmi_blocked = v->nmi_pending = false;
+	v->run_state = this_cpu()->index == 0 ? RUN_GUEST : RUN_WAIT_FOR_SIPI;
+}
+
+void startup_take_sipi(struct vcpu *v, uint8_t vector)
+{
+	struct vcpu_state s;
+
+	vmm_ops->state_get(v, &s);
+	s.seg[SEG_CS].selector = (uint16_t)(vector << 8);
+	s.seg[SEG_CS].base = (uint64_t)vector << 12;
+	s.rip = 0;
+	vmm_ops->state_set(v, &s);
+	v->run_state = RUN_GUEST;
+}
+
+void startup_check(struct vcpu *v)
+{
+	for (;;) {
+		nmi_take_kicks(v);
+		if (__atomic_exchange_n(&v->init_pending, 0, __ATOMIC_SEQ_CST))
+			startup_take_init(v);
+		if (v->run_state != RUN_WAIT_FOR_SIPI)
+			return;
+		uint32_t sipi = __atomic_exchange_n(&v->sipi_vector, 0, __ATOMIC_SEQ_CST);
+
+		if (sipi) {
+			startup_take_sipi(v, (uint8_t)sipi);
+			continue;
+		}
+		vmm_ops->wait(v, &v->kick);
+		/* a CPU that waits for its SIPI ignores NMIs (SDM 3A 9.4.3): only kicks count */
+		__atomic_store_n(&v->host_nmi, 0, __ATOMIC_RELAXED);
+	}
+}
+
+void startup_host_init(void)
+{
+	post_init(&this_cpu()->vcpu);
+}
+
+void startup_apic_base(struct vcpu *v, uint64_t value)
+{
+	v->apic_base = value;
+	if (trap_page)
+		trap_at(value & APIC_BASE_EN && !(value & APIC_BASE_EXTD) ? value & UINT64_C(0x000ffffffffff000) : 0);
+}
+
+static void apic_store(struct vcpu *v, uint32_t offset, uint32_t value)
+{
+	struct cpu *cpu = this_cpu();
+
+	if (offset == APIC_ICR_LOW && startup_icr(v, apic_read(APIC_ICR_HIGH) >> 24, value))
+		return;
+	if (offset == APIC_LDR)
+		logical[cpu->index].ldr = value;
+	else if (offset == APIC_DFR)
+		logical[cpu->index].dfr = value;
+	apic_write(offset, value);
+}
+
+/* A store to the xAPIC page. Reads of it do not exit. */
+static enum exit_result apic_page_write(struct vcpu *v, const struct mem_fault *f)
+{
+	uint32_t offset = (uint32_t)(f->gpa.a & PAGE_MASK), value, old;
+	struct apicwrite w;
+	uint8_t bytes[15];
+	size_t n = gmem_fetch(v, bytes);
+
+	if (f->walk || n == 0)
+		return emulate_gp(v);
+	if (apicwrite_decode(bytes, n, emulate_mode(v), &w) != 0 || w.size != 4 || (offset & 3)) {
+		static bool logged;
+
+		if (!logged)
+			log_printf("Local APIC: store at %#x by %02x %02x %02x %02x not understood\n", offset, bytes[0],
+				   bytes[1], bytes[2], bytes[3]);
+		logged = true;
+		return emulate_ud(v);
+	}
+	value = (uint32_t)(w.reg == INSN_REG_NONE ? w.imm : emulate_gpr(v, w.reg));
+	old = w.op == APICWRITE_MOV ? 0 : apic_read(offset);
+	switch (w.op) {
+	case APICWRITE_XCHG:
+		emulate_set_gpr(v, w.reg, old);
+		break;
+	case APICWRITE_AND:
+		value = old & value;
+		break;
+	case APICWRITE_OR:
+		value = old | value;
+		break;
+	case APICWRITE_XOR:
+		value = old ^ value;
+		break;
+	default:
+		break;
+	}
+	/* AND, OR and XOR set flags that no driver of a local APIC looks at */
+	vmm_ops->advance(v, w.length);
+	apic_store(v, offset, value);
+	if (v->init_pending)
+		startup_check(v);
+	return EXIT_RESUME;
+}

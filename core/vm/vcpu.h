@@ -1,0 +1,115 @@
+/* The guest's CPU: registers that exits save, neutral exit records, and the state that hand-over moves. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+#include "core/addr.h"
+
+enum gpr { GPR_RAX, GPR_RCX, GPR_RDX, GPR_RBX, GPR_RSP, GPR_RBP, GPR_RSI, GPR_RDI, GPR_R8, GPR_COUNT = 16 };
+
+/* Segment attributes as in a VMCB: bits 0-3 type, 4 S, 5-6 DPL, 7 P, 8 AVL, 9 L, 10 D/B, 11 G. */
+#define SEG_ATTR_P  0x80u
+#define SEG_ATTR_L  0x200u
+#define SEG_ATTR_DB 0x400u
+
+struct seg_state {
+	uint16_t selector;
+	uint16_t attr; /* 0: unusable */
+	uint32_t limit; /* bytes, granularity applied */
+	uint64_t base;
+};
+
+enum seg { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_LDTR, SEG_TR, SEG_COUNT };
+
+struct table_state {
+	uint64_t base;
+	uint32_t limit;
+};
+
+/*
+ * A stopped CPU's architectural state: what hand-over captures, loads and gives back. Registers that an
+ * entry does not touch (x87, vector, DR0-3, most MSRs) stay in the CPU and are not here.
+ */
+struct vcpu_state {
+	uint64_t gpr[GPR_COUNT];
+	uint64_t rip, rflags;
+	struct seg_state seg[SEG_COUNT];
+	struct table_state gdtr, idtr;
+	uint64_t cr0, cr2, cr3, cr4, efer;
+	uint64_t dr6, dr7;
+	uint64_t pat, debugctl;
+	uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
+	uint64_t star, lstar, cstar, sfmask, kernel_gs_base;
+};
+
+/* Event to deliver to the guest, types as in VMCB EVENTINJ and VMCS interruption information. */
+enum event_type { EVENT_INTR = 0, EVENT_NMI = 2, EVENT_EXCEPTION = 3, EVENT_SOFT_INT = 4 };
+
+struct event {
+	uint8_t vector;
+	uint8_t type; /* enum event_type */
+	bool has_error;
+	uint32_t error;
+};
+
+/* Neutral exit records: the vendor's exit code fills them, core/vm acts on them. */
+struct io_access {
+	uint16_t port;
+	uint8_t size; /* 1, 2, 4 bytes */
+	bool write, string, rep;
+};
+
+struct mem_fault {
+	gpa_t gpa;
+	bool write, fetch;
+	bool walk; /* while the CPU walked or updated the guest's page tables */
+};
+
+/* What a neutral handler decided about the instruction that exited. */
+enum exit_result {
+	EXIT_RESUME, /* RIP stays: retry, or the handler set it, or an event was injected */
+	EXIT_ADVANCE, /* the instruction is done */
+};
+
+/* What an exiting CPU does before it goes on; bits in struct vcpu.kick, set by other CPUs with an NMI. */
+enum kick {
+	KICK_FLUSH = 1 << 0, /* nested translations are stale */
+	KICK_STOP = 1 << 1, /* panic: dump and stop */
+	KICK_STARTUP = 1 << 2, /* INIT or start-up IPI in the mailbox */
+	KICK_LEAVE = 1 << 3, /* give the CPU back (vcpu_leave) */
+};
+
+enum run_state {
+	RUN_GUEST, /* runs guest code */
+	RUN_WAIT_FOR_SIPI, /* parked in the VMM until a start-up IPI */
+};
+
+struct vcpu {
+	uint64_t gpr[GPR_COUNT]; /* RAX and RSP: valid in exit handlers only (vendor keeps them) */
+	uint64_t vendor_pa; /* physical address of VMCB or VMCS; asm reads it at offset 128 */
+	uint64_t vendor_host_pa; /* AMD-V: VMCB that holds the host's TR, FS, GS...; asm: offset 136 */
+	void *vendor; /* VMCB, or the VT-x private block */
+	uint64_t launched; /* VT-x: VMLAUNCH done; asm: offset 152 */
+
+	uint32_t kick; /* atomic; bits of enum kick */
+	uint32_t host_nmi; /* NMIs taken in host mode and not yet accounted for; atomic, also from the NMI handler */
+	uint32_t init_pending; /* atomic: INIT arrived */
+	uint32_t sipi_vector; /* atomic: 0x100 | vector of a start-up IPI, 0 none */
+	enum run_state run_state;
+	bool active; /* this CPU runs under the VMM */
+	bool flush_done; /* atomic: answers KICK_FLUSH */
+	bool nmi_blocked; /* the guest is in its NMI handler (AMD-V tracks it by IRET) */
+	bool nmi_pending; /* one NMI waits for the guest's handler to end */
+	uint64_t apic_base; /* guest's IA32_APIC_BASE as last seen */
+
+	/* length cache of one entry an instruction kind: exits without a saved next RIP */
+	struct {
+		uint64_t rip, cr3;
+		uint32_t mode;
+		uint8_t length;
+	} length_cache[4];
+
+	uint64_t exits; /* all exits of this CPU */
+	uint32_t exit_count[192]; /* per vendor row of the exit table */
+	uint64_t refused_writes; /* guest writes into the VMM's region that were dropped */
+};

@@ -1,0 +1,67 @@
+/* The local APIC, as far as the VMM itself uses it: it belongs to the guest. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "core/x86/apic.h"
+#include "core/addr.h"
+#include "core/mm/vmmap.h"
+#include "core/x86/cpu.h"
+
+static volatile uint32_t *page;
+static uint64_t page_base;
+
+void apic_init(void)
+{
+	uint64_t base = rdmsr(MSR_APIC_BASE) & UINT64_C(0x000ffffffffff000);
+
+	if (page && base == page_base)
+		return;
+	page = vmmap_device(base, PAGE_SIZE);
+	page_base = base;
+}
+
+uint32_t apic_id(void)
+{
+	if (cpuid(0, 0).eax >= 0xb && cpuid(0xb, 0).ebx)
+		return cpuid(0xb, 0).edx;
+	return cpuid(1, 0).ebx >> 24;
+}
+
+uint32_t apic_read(uint32_t offset)
+{
+	return page[offset / 4];
+}
+
+void apic_write(uint32_t offset, uint32_t value)
+{
+	page[offset / 4] = value;
+}
+
+bool apic_is_x2apic(void)
+{
+	return (rdmsr(MSR_APIC_BASE) & (APIC_BASE_EN | APIC_BASE_EXTD)) == (APIC_BASE_EN | APIC_BASE_EXTD);
+}
+
+static void wait_sent(void)
+{
+	while (apic_read(APIC_ICR_LOW) & APIC_ICR_PENDING)
+		cpu_pause();
+}
+
+void apic_send(uint32_t destination, uint32_t icr_low)
+{
+	if (apic_is_x2apic()) {
+		wrmsr(MSR_X2APIC_ICR, (uint64_t)destination << 32 | icr_low);
+		return;
+	}
+	wait_sent();
+	uint32_t guest_high = apic_read(APIC_ICR_HIGH);
+
+	apic_write(APIC_ICR_HIGH, destination << 24);
+	apic_write(APIC_ICR_LOW, icr_low);
+	wait_sent();
+	apic_write(APIC_ICR_HIGH, guest_high);
+}
+
+void apic_send_nmi(uint32_t id)
+{
+	apic_send(id, APIC_MODE_NMI << 8 | APIC_ICR_ASSERT);
+}

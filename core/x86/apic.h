@@ -1,0 +1,36 @@
+/* The local APIC, as far as the VMM itself uses it: it belongs to the guest. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#define APIC_DEFAULT_BASE 0xfee00000u
+
+/* Registers (SDM 3A table 11-1): offsets in the page. */
+enum { APIC_ID = 0x20, APIC_ICR_LOW = 0x300, APIC_ICR_HIGH = 0x310 };
+
+#define APIC_ICR_VECTOR         0xffu
+#define APIC_ICR_MODE(icr)      ((icr) >> 8 & 7)
+#define APIC_MODE_NMI           4u
+#define APIC_MODE_INIT          5u
+#define APIC_MODE_STARTUP       6u
+#define APIC_ICR_LOGICAL        (1u << 11)
+#define APIC_ICR_PENDING        (1u << 12)
+#define APIC_ICR_ASSERT         (1u << 14)
+#define APIC_ICR_LEVEL          (1u << 15)
+#define APIC_ICR_SHORTHAND(icr) ((icr) >> 18 & 3)
+enum { APIC_TO_DEST, APIC_TO_SELF, APIC_TO_ALL, APIC_TO_OTHERS };
+
+/* Follow the APIC base of this CPU; maps the page once. Context: boot CPU first. */
+void apic_init(void);
+/* This CPU's APIC ID, from CPUID (works with the APIC disabled). */
+uint32_t apic_id(void);
+/* Registers of this CPU's xAPIC page; not in x2APIC mode. */
+uint32_t apic_read(uint32_t offset);
+void apic_write(uint32_t offset, uint32_t value);
+/* True when this CPU's APIC is in x2APIC mode. */
+bool apic_is_x2apic(void);
+/* Write the ICR as given (destination as the mode has it), keeping the guest's destination register. */
+void apic_send(uint32_t destination, uint32_t icr_low);
+/* Send an NMI to the CPU with this APIC ID. */
+void apic_send_nmi(uint32_t id);

@@ -1,0 +1,70 @@
+/* Per-CPU block: stacks, descriptor tables and the guest's CPU, found from the stack pointer. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+#include "core/vm/vcpu.h"
+
+/*
+ * One block of 64 KiB, aligned to its size, so that any stack pointer inside it leads to the block:
+ *   0x0000 guard   0x1000 #DF stack   0x2000 guard   0x3000 #MC stack   0x4000 guard   0x5000 NMI stack
+ *   0x6000 guard   0x7000 main stack, 16 KiB         0xb000 struct cpu  0xc000 four pages of the vendor's
+ * Guard pages are not mapped. The host stack pointer of an entry is the address of struct cpu, so
+ * assembly addresses struct vcpu, its first member, from it.
+ */
+#define CPU_BLOCK_SIZE   0x10000
+#define CPU_DF_STACK     0x2000
+#define CPU_MC_STACK     0x4000
+#define CPU_NMI_STACK    0x6000
+#define CPU_STACK_BOTTOM 0x7000
+#define CPU_STRUCT       0xb000
+#define CPU_VENDOR_PAGES 0xc000
+
+#ifndef __ASSEMBLY__
+enum { IST_DF = 1, IST_NMI = 2, IST_MC = 3 };
+
+struct __attribute__((packed)) tss {
+	uint32_t reserved0;
+	uint64_t rsp[3];
+	uint64_t reserved1;
+	uint64_t ist[7];
+	uint64_t reserved2;
+	uint16_t reserved3;
+	uint16_t iomap;
+};
+
+#define HOST_CS 0x08
+#define HOST_DS 0x10
+#define HOST_TR 0x18
+
+struct cpu {
+	struct vcpu vcpu; /* first: see above */
+	uint32_t index; /* 0 = boot CPU */
+	uint32_t apic_id;
+	volatile uint32_t online; /* 1: initialised, 2: refused */
+	int error; /* why the CPU refused */
+	bool panicked;
+	uint64_t gdt[5];
+	struct tss tss;
+	struct vcpu_state state; /* captured or to be entered */
+};
+
+extern struct cpu *cpus[]; /* by index; cpu_count of them */
+extern uint32_t cpu_count; /* all CPUs of the machine that will be used; set before they start */
+
+/* This CPU's block. Context: any, once the CPU runs on a stack of its block. */
+static inline struct cpu *this_cpu(void)
+{
+	uint64_t rsp;
+
+	__asm__("mov %%rsp, %0" : "=r"(rsp));
+	return (struct cpu *)(uintptr_t)((rsp & ~(uint64_t)(CPU_BLOCK_SIZE - 1)) + CPU_STRUCT);
+}
+
+/* Allocate the block of CPU `index`; 0 or -ENOMEM. Context: boot CPU, start-up. */
+int percpu_alloc(uint32_t index, uint32_t apic_id);
+/* Load GDT, IDT, TSS and the host's control registers on the calling CPU, which runs on its block. */
+void percpu_load(struct cpu *cpu);
+/* The host's CR0 and CR4 (SMEP, SMAP, MCE...) as percpu_load() sets them. */
+uint64_t percpu_host_cr4(void);
+#endif

@@ -1,0 +1,49 @@
+/* Starting the other CPUs on a BIOS machine. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "core/x86/smp.h"
+#include "core/log.h"
+#include "core/mm/pages.h"
+#include "core/string.h"
+#include "core/vm/gmem.h"
+#include "core/x86/apic.h"
+#include "core/x86/clock.h"
+#include "core/x86/percpu.h"
+
+extern const uint8_t trampoline_start[], trampoline_end[], trampoline_pml4[], trampoline_stack[], trampoline_entry[];
+extern uint64_t boot_pml4[];
+
+/* SDM 3A 9.4.4.1: INIT, 10 ms, start-up IPI, 200 us, a second one if the CPU has not come */
+#define INIT_DELAY_US   10000
+#define SIPI_DELAY_US   200
+#define ANSWER_DELAY_US 200000
+
+static void field_set(uint8_t *page, const uint8_t *field, uint64_t value)
+{
+	memcpy(page + (field - trampoline_start), &value, sizeof(value));
+}
+
+uint32_t smp_start(uint64_t low_page, void (*entry)(void))
+{
+	uint32_t missing = 0, icr = APIC_ICR_ASSERT;
+	uint8_t *page = gmem_at(GPA(low_page), PAGE_SIZE);
+
+	memcpy(page, trampoline_start, (size_t)(trampoline_end - trampoline_start));
+	field_set(page, trampoline_pml4, virt_to_phys(boot_pml4).a);
+	field_set(page, trampoline_entry, (uintptr_t)entry);
+	for (uint32_t i = 1; i < cpu_count; i++) {
+		struct cpu *c = cpus[i];
+
+		field_set(page, trampoline_stack, (uintptr_t)c); /* the stack ends below struct cpu */
+		apic_send(c->apic_id, icr | APIC_MODE_INIT << 8);
+		clock_delay_us(INIT_DELAY_US);
+		apic_send(c->apic_id, icr | APIC_MODE_STARTUP << 8 | (uint32_t)(low_page >> 12));
+		clock_delay_us(SIPI_DELAY_US);
+		if (!c->online)
+			apic_send(c->apic_id, icr | APIC_MODE_STARTUP << 8 | (uint32_t)(low_page >> 12));
+		for (unsigned us = 0; us < ANSWER_DELAY_US && !__atomic_load_n(&c->online, __ATOMIC_ACQUIRE); us += 100)
+			clock_delay_us(100);
+		if (c->online != 1)
+			missing++;
+	}
+	return missing;
+}

@@ -1,0 +1,393 @@
+/* AMD-V exits: handlers that translate, the total table, the dispatcher. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "core/log.h"
+#include "core/panic.h"
+#include "core/vm/cpuid.h"
+#include "core/vm/emulate.h"
+#include "core/vm/io.h"
+#include "core/vm/msr.h"
+#include "core/vm/nested.h"
+#include "core/vm/nmi.h"
+#include "core/vm/startup.h"
+#include "core/vm/vmcall.h"
+#include "core/vmm_ops.h"
+#include "core/x86/cpu.h"
+#include "core/x86/reset.h"
+#include "core/x86/svm/svm.h"
+
+#define DR6_BS (UINT64_C(1) << 14)
+
+/* Flags of a row: the handler runs with the guest's TR, FS, GS... still in the CPU and GIF = 0. */
+enum { LEAN = 1 };
+
+typedef enum exit_result (*exit_handler)(struct vcpu *v);
+
+/* ---- events ---- */
+
+void svm_inject(struct vcpu *v, const struct event *e)
+{
+	svm_vmcb(v)->control.eventinj = SVM_EVENT_VALID | (uint64_t)e->type << 8 | e->vector |
+					(e->has_error ? SVM_EVENT_ERROR_VALID | SVM_EVENT_ERROR(e->error) : 0);
+}
+
+/* The guest's NMI handler is entered now; its IRET tells when it ends (no vNMI is used). */
+static void nmi_enter(struct vcpu *v)
+{
+	struct vmcb_control *c = &svm_vmcb(v)->control;
+
+	c->eventinj = SVM_EVENT_VALID | SVM_EVENT_TYPE_NMI | VECTOR_NMI;
+	c->intercept[3] |= SVM_INTERCEPT_IRET;
+	c->clean &= ~SVM_CLEAN_I;
+	v->nmi_blocked = true;
+}
+
+void svm_inject_nmi(struct vcpu *v)
+{
+	if (v->nmi_blocked || svm_vmcb(v)->control.eventinj & SVM_EVENT_VALID) {
+		v->nmi_pending = true;
+		if (!v->nmi_blocked) { /* another event goes first: come back after one instruction */
+			svm_vmcb(v)->control.intercept[3] |= SVM_INTERCEPT_VINTR;
+			svm_vmcb(v)->control.vintr |= SVM_VINTR_IRQ | SVM_VINTR_IGNORE_TPR;
+		}
+		return;
+	}
+	nmi_enter(v);
+}
+
+void svm_advance(struct vcpu *v, unsigned length)
+{
+	struct vmcb *b = svm_vmcb(v);
+
+	b->save.rip += length;
+	if (!(b->save.cs.attrib & SEG_ATTR_L))
+		b->save.rip = (uint32_t)b->save.rip;
+	b->control.interrupt_shadow = 0;
+	if (__builtin_expect((b->save.rflags & RFLAGS_TF) != 0, 0) && !(b->control.eventinj & SVM_EVENT_VALID)) {
+		b->save.dr6 |= DR6_BS;
+		b->control.clean &= ~SVM_CLEAN_DRX;
+		b->control.eventinj = SVM_EVENT_VALID | SVM_EVENT_TYPE_EXCP | VECTOR_DB;
+	}
+}
+
+/*
+ * An exit hit the delivery of an event: deliver it again. Software interrupts and INT3, INTO are not:
+ * RIP still points at the instruction, which runs again (APM 2 15.7.2).
+ */
+static void event_redeliver(struct vmcb_control *c)
+{
+	uint64_t type = c->exitintinfo & SVM_EVENT_TYPE_MASK, vector = c->exitintinfo & 0xff;
+
+	if (type == SVM_EVENT_TYPE_SOFT || (type == SVM_EVENT_TYPE_EXCP && (vector == 3 || vector == 4)))
+		return;
+	c->eventinj = c->exitintinfo;
+	/* QEMU's TCG calls every event that is no INT n an exception; no exception has such a vector */
+	if (type == SVM_EVENT_TYPE_EXCP && vector >= 32)
+		c->eventinj &= ~SVM_EVENT_TYPE_MASK; /* SVM_EVENT_TYPE_INTR is 0 */
+}
+
+/* ---- handlers, in the order of the exit codes ---- */
+
+/*
+ * MOV to CR4, which exits only where the CPU has bits that are hidden from the guest. Without decode
+ * assists the instruction must be read to know the register.
+ */
+static enum exit_result exit_cr4_write(struct vcpu *v)
+{
+	struct vmcb *b = svm_vmcb(v);
+	struct insn_fields f;
+	int length = emulate_length(v, INSN_MOV_TO_CR, &f);
+
+	if (length <= 0)
+		return EXIT_RESUME;
+	uint64_t value = emulate_gpr(v, f.rm);
+
+	if (value & ~guest_features.cr4_allowed)
+		return emulate_gp(v);
+	b->save.cr4 = value;
+	b->control.tlb_control = SVM_TLB_FLUSH_ALL;
+	b->control.clean &= ~SVM_CLEAN_CRX;
+	svm_advance(v, (unsigned)length);
+	return EXIT_RESUME;
+}
+
+/* #DB is taken only while an IRET is stepped over: the guest's NMI handler has ended. */
+static enum exit_result exit_db(struct vcpu *v)
+{
+	struct vmcb *b = svm_vmcb(v);
+
+	b->control.intercept[2] &= ~(1u << VECTOR_DB);
+	b->control.clean &= ~SVM_CLEAN_I;
+	b->save.rflags &= ~RFLAGS_TF;
+	if (v->nmi_pending && !v->nmi_blocked) {
+		v->nmi_pending = false;
+		nmi_enter(v);
+	}
+	return EXIT_RESUME;
+}
+
+static enum exit_result exit_sx(struct vcpu *v)
+{
+	v->init_pending = 1; /* VM_CR.R_INIT: carried out before the next entry */
+	return EXIT_RESUME;
+}
+
+/* NMI: taken by the host's IDT when GIF was set; its meaning is found before the next entry. */
+static enum exit_result exit_nmi(struct vcpu *v)
+{
+	(void)v;
+	return EXIT_RESUME;
+}
+
+/* A virtual interrupt window asked for by svm_inject_nmi(). */
+static enum exit_result exit_vintr(struct vcpu *v)
+{
+	struct vmcb_control *c = &svm_vmcb(v)->control;
+
+	c->intercept[3] &= ~SVM_INTERCEPT_VINTR;
+	c->vintr &= ~(SVM_VINTR_IRQ | SVM_VINTR_IGNORE_TPR);
+	c->clean &= ~(SVM_CLEAN_I | SVM_CLEAN_TPR);
+	if (v->nmi_pending && !v->nmi_blocked) {
+		v->nmi_pending = false;
+		nmi_enter(v);
+	}
+	return EXIT_RESUME;
+}
+
+static enum exit_result exit_cpuid(struct vcpu *v)
+{
+	cpuid_emulate(v);
+	return EXIT_ADVANCE;
+}
+
+/* The guest's NMI handler returns. The IRET runs now; a waiting NMI follows it by single step. */
+static enum exit_result exit_iret(struct vcpu *v)
+{
+	struct vmcb *b = svm_vmcb(v);
+
+	b->control.intercept[3] &= ~SVM_INTERCEPT_IRET;
+	b->control.clean &= ~SVM_CLEAN_I;
+	v->nmi_blocked = false;
+	if (v->nmi_pending) {
+		b->control.intercept[2] |= 1u << VECTOR_DB;
+		b->save.rflags |= RFLAGS_TF;
+	}
+	return EXIT_RESUME;
+}
+
+static enum exit_result exit_invd(struct vcpu *v)
+{
+	(void)v;
+	__asm__ volatile("wbinvd" : : : "memory"); /* INVD would throw the VMM's own data away */
+	return EXIT_ADVANCE;
+}
+
+/* EXITINFO1: port 16-31, size 4-6, REP 3, STR 2, IN 0; EXITINFO2: next RIP (APM 2 15.10.2). */
+static enum exit_result exit_ioio(struct vcpu *v)
+{
+	const struct vmcb_control *c = &svm_vmcb(v)->control;
+	struct io_access io = {
+		.port = (uint16_t)(c->exitinfo1 >> 16),
+		.size = (uint8_t)(c->exitinfo1 >> 4 & 7),
+		.write = !(c->exitinfo1 & 1),
+		.string = c->exitinfo1 & 4,
+		.rep = c->exitinfo1 & 8,
+	};
+
+	return io_exit(v, &io);
+}
+
+static enum exit_result exit_msr(struct vcpu *v)
+{
+	return svm_vmcb(v)->control.exitinfo1 ? msr_write(v) : msr_read(v);
+}
+
+static _Noreturn enum exit_result exit_shutdown(struct vcpu *v)
+{
+	(void)v; /* what a PC does: the chipset turns the shutdown cycle into a reset */
+	log_printf("Guest shutdown (triple fault): reset\n");
+	reset_machine();
+}
+
+/* SVM instructions: there is no AMD-V for the guest. */
+static enum exit_result exit_ud(struct vcpu *v)
+{
+	return emulate_ud(v);
+}
+
+static enum exit_result exit_vmmcall(struct vcpu *v)
+{
+	return vmcall_exit(v);
+}
+
+static enum exit_result exit_xsetbv(struct vcpu *v)
+{
+	uint64_t value = v->gpr[GPR_RDX] << 32 | (uint32_t)v->gpr[GPR_RAX];
+
+	if ((uint32_t)v->gpr[GPR_RCX] != 0 || !features_xcr0_valid(&guest_features, value) || !xsetbv_safe(0, value))
+		return emulate_gp(v);
+	return EXIT_ADVANCE;
+}
+
+/* EXITINFO1 as a page-fault error code, bit 33: on the guest's page tables (APM 2 15.25.6). */
+static enum exit_result exit_npf(struct vcpu *v)
+{
+	const struct vmcb_control *c = &svm_vmcb(v)->control;
+	struct mem_fault f = {
+		.gpa = GPA(c->exitinfo2),
+		.write = c->exitinfo1 & 2,
+		.fetch = c->exitinfo1 & 0x10,
+		.walk = c->exitinfo1 >> 33 & 1,
+	};
+
+	return nested_fault(v, &f);
+}
+
+static _Noreturn enum exit_result exit_invalid(struct vcpu *v)
+{
+	const struct vmcb *b = svm_vmcb(v);
+	const struct vmcb_save *g = &b->save;
+
+	log_printf("VMCB: CR0 %lx CR4 %lx EFER %lx CS %x %x TR %x %x DR6 %lx DR7 %lx ASID %u intercepts %08x %08x\n", g->cr0,
+		   g->cr4, g->efer, g->cs.selector, g->cs.attrib, g->tr.selector, g->tr.attrib, g->dr6, g->dr7,
+		   b->control.guest_asid, b->control.intercept[3], b->control.intercept[4]);
+	panic("VMRUN refused the guest's state at RIP %#lx", g->rip);
+}
+
+/* An exit that was never asked for: let the guest see what an unknown instruction gives it. */
+static enum exit_result exit_unexpected(struct vcpu *v)
+{
+	static uint64_t logged[4];
+	uint64_t code = svm_vmcb(v)->control.exitcode;
+
+	if (code < 256 && !(logged[code / 64] >> (code % 64) & 1)) {
+		logged[code / 64] |= UINT64_C(1) << (code % 64);
+		log_printf("Unexpected exit %#lx at %#lx\n", code, svm_vmcb(v)->save.rip);
+	}
+	return emulate_ud(v);
+}
+
+/* ---- the table: total over the dense codes; 0xa7 stands for NPF ---- */
+
+#define ROW_NPF     SVM_EXIT_DENSE_COUNT
+#define ROW_OTHER   (ROW_NPF + 1)
+#define ROW_INVALID (ROW_OTHER + 1)
+#define ROW_COUNT   (ROW_INVALID + 1)
+
+/* No handler: an exit that is never asked for. `insn`: with EXIT_ADVANCE and no saved next RIP, what stands at RIP. */
+static const struct exit_row {
+	exit_handler handler;
+	uint8_t flags;
+	uint8_t insn; /* enum insn_kind */
+	uint8_t cache; /* index of the length cache */
+} rows[ROW_COUNT] = {
+	[SVM_EXIT_CR4_WRITE] = { exit_cr4_write, 0, 0, 0 },
+	[SVM_EXIT_EXCP0 + VECTOR_DB] = { exit_db, 0, 0, 0 },
+	[SVM_EXIT_EXCP0 + VECTOR_SX] = { exit_sx, 0, 0, 0 },
+	[SVM_EXIT_NMI] = { exit_nmi, 0, 0, 0 },
+	[SVM_EXIT_VINTR] = { exit_vintr, 0, 0, 0 },
+	[SVM_EXIT_CPUID] = { exit_cpuid, LEAN, INSN_CPUID, 0 },
+	[SVM_EXIT_IRET] = { exit_iret, LEAN, 0, 0 },
+	[SVM_EXIT_INVD] = { exit_invd, 0, INSN_INVD, 3 },
+	[SVM_EXIT_IOIO] = { exit_ioio, 0, 0, 0 },
+	[SVM_EXIT_MSR] = { exit_msr, 0, 0, 1 },
+	[SVM_EXIT_SHUTDOWN] = { exit_shutdown, 0, 0, 0 },
+	[SVM_EXIT_VMRUN] = { exit_ud, 0, 0, 0 },
+	[SVM_EXIT_VMMCALL] = { exit_vmmcall, 0, INSN_VMMCALL, 2 },
+	[SVM_EXIT_VMLOAD ... SVM_EXIT_SKINIT] = { exit_ud, 0, 0, 0 },
+	[SVM_EXIT_XSETBV] = { exit_xsetbv, 0, INSN_XSETBV, 3 },
+	[ROW_NPF] = { exit_npf, 0, 0, 0 },
+	[ROW_INVALID] = { exit_invalid, 0, 0, 0 },
+};
+
+static const struct exit_row row_unexpected = { exit_unexpected, 0, 0, 0 };
+
+/* ---- the dispatcher ---- */
+
+static unsigned instruction_length(struct vcpu *v, const struct exit_row *row, unsigned row_number)
+{
+	struct vmcb *b = svm_vmcb(v);
+
+	if (row_number == SVM_EXIT_IOIO)
+		return (unsigned)(b->control.exitinfo2 - b->save.rip);
+	if (svm_controls.nrips && b->control.nrip)
+		return (unsigned)(b->control.nrip - b->save.rip);
+	__typeof__(&v->length_cache[0]) cache = &v->length_cache[row->cache];
+	uint32_t mode = b->save.cs.attrib | (uint32_t)(b->save.cr0 & 1) << 16;
+
+	if (cache->rip == b->save.rip && cache->cr3 == b->save.cr3 && cache->mode == mode && cache->length)
+		return cache->length;
+	enum insn_kind kind = row->insn;
+
+	if (row_number == SVM_EXIT_MSR)
+		kind = b->control.exitinfo1 ? INSN_WRMSR : INSN_RDMSR;
+	int length = emulate_length(v, kind, NULL);
+
+	if (length <= 0) /* unreadable for the VMM: the plain form is the one that exists */
+		return kind == INSN_VMMCALL || kind == INSN_XSETBV ? 3 : 2;
+	cache->rip = b->save.rip;
+	cache->cr3 = b->save.cr3;
+	cache->mode = mode;
+	cache->length = (uint8_t)length;
+	return (unsigned)length;
+}
+
+static unsigned row_of(uint64_t code)
+{
+	if (__builtin_expect(code < SVM_EXIT_DENSE_COUNT, 1))
+		return (unsigned)code;
+	if (code == 0x400)
+		return ROW_NPF;
+	/* a refused VMRUN: 64-bit -1, or 32 bits of it on QEMU */
+	return (uint32_t)code == UINT32_MAX ? ROW_INVALID : ROW_OTHER;
+}
+
+/* Host's TR, FS, GS... into the CPU, the guest's into its VMCB; NMIs may come. */
+static void host_begin(struct vcpu *v)
+{
+	svm_vmsave(v->vendor_pa);
+	svm_vmload(v->vendor_host_pa);
+	svm_vmcb(v)->control.tlb_control = SVM_TLB_NOTHING;
+	svm_stgi();
+}
+
+static void host_end(struct vcpu *v)
+{
+	svm_clgi();
+	if (__builtin_expect(v->host_nmi | v->kick | v->init_pending, 0)) {
+		nmi_exit(v, false);
+		startup_check(v);
+	}
+	svm_vmload(v->vendor_pa);
+}
+
+void svm_exit(struct vcpu *v)
+{
+	struct vmcb *b = svm_vmcb(v);
+	unsigned number = row_of(b->control.exitcode);
+	const struct exit_row *row = &rows[number];
+	enum exit_result result;
+
+	if (__builtin_expect(!row->handler, 0))
+		row = &row_unexpected;
+
+	v->gpr[GPR_RAX] = b->save.rax;
+	v->exit_count[number]++;
+	if (__builtin_expect((b->control.exitintinfo & SVM_EVENT_VALID) != 0, 0))
+		event_redeliver(&b->control);
+	if (number == SVM_EXIT_CPUID) {
+		result = exit_cpuid(v);
+	} else if (row->flags & LEAN) {
+		result = row->handler(v);
+	} else {
+		host_begin(v);
+		result = row->handler(v);
+		if (result == EXIT_ADVANCE) {
+			svm_advance(v, instruction_length(v, row, number));
+			result = EXIT_RESUME;
+		}
+		host_end(v);
+	}
+	if (result == EXIT_ADVANCE)
+		svm_advance(v, instruction_length(v, row, number));
+	b->save.rax = v->gpr[GPR_RAX];
+}

@@ -1,0 +1,42 @@
+/* AMD-V back end: what its files share. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+#include "core/vm/vcpu.h"
+#include "core/x86/svm/controls.h"
+#include "core/x86/svm/vmcb.h"
+
+extern struct svm_controls svm_controls;
+
+static inline struct vmcb *svm_vmcb(const struct vcpu *v)
+{
+	return v->vendor;
+}
+
+static inline void svm_vmload(uint64_t pa)
+{
+	__asm__ volatile("vmload %0" : : "a"(pa) : "memory");
+}
+
+static inline void svm_vmsave(uint64_t pa)
+{
+	__asm__ volatile("vmsave %0" : : "a"(pa) : "memory");
+}
+
+static inline void svm_stgi(void)
+{
+	__asm__ volatile("stgi" : : : "memory");
+}
+
+static inline void svm_clgi(void)
+{
+	__asm__ volatile("clgi" : : : "memory");
+}
+
+/* From assembly: one exit, from #VMEXIT to the next VMRUN. GIF is 0 on both ends. */
+void svm_exit(struct vcpu *v);
+_Noreturn void svm_run_loop(struct vcpu *v);
+
+/* exit.c: RIP behind the exiting instruction of `length` bytes; interrupt shadow and TF as hardware. */
+void svm_advance(struct vcpu *v, unsigned length);
+void svm_inject(struct vcpu *v, const struct event *e);
+void svm_inject_nmi(struct vcpu *v);

@@ -1,0 +1,67 @@
+/* Exceptions and NMIs that hit the VMM itself: the IDT and its handlers. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "core/x86/trap.h"
+#include "core/panic.h"
+#include "core/vm/nmi.h"
+#include "core/vm/startup.h"
+#include "core/x86/cpu.h"
+#include "core/x86/percpu.h"
+
+struct idt_gate {
+	uint16_t offset0, selector;
+	uint8_t ist, type;
+	uint16_t offset16;
+	uint32_t offset32, reserved;
+};
+
+extern const uint64_t trap_entries[32];
+extern const char cpu_wait_end[];
+extern const struct {
+	uint64_t from, to;
+} section_extable_start[], section_extable_end[];
+
+static struct idt_gate idt[32] __attribute__((aligned(16)));
+
+void trap_init(void)
+{
+	for (unsigned i = 0; i < 32; i++) {
+		uint64_t a = trap_entries[i];
+
+		idt[i] = (struct idt_gate){
+			.offset0 = (uint16_t)a,
+			.selector = HOST_CS,
+			.ist = i == VECTOR_DF ? IST_DF : i == VECTOR_NMI ? IST_NMI : i == VECTOR_MC ? IST_MC : 0,
+			.type = 0x8e, /* interrupt gate, present */
+			.offset16 = (uint16_t)(a >> 16),
+			.offset32 = (uint32_t)(a >> 32),
+		};
+	}
+}
+
+void trap_load(void)
+{
+	struct desc_ptr d = { sizeof(idt) - 1, (uintptr_t)idt };
+
+	lidt(&d);
+}
+
+void trap_handle(struct trap_frame *f)
+{
+	if (f->vector == VECTOR_NMI) {
+		if (f->rip >= (uintptr_t)cpu_wait && f->rip < (uintptr_t)cpu_wait_end)
+			f->rip = (uintptr_t)cpu_wait;
+		nmi_host();
+		return;
+	}
+	if (f->vector == VECTOR_SX) { /* AMD-V: an INIT, redirected by VM_CR.R_INIT */
+		startup_host_init();
+		return;
+	}
+	for (__typeof__(&section_extable_start[0]) e = section_extable_start; e < section_extable_end; e++) {
+		if (e->from == f->rip) {
+			f->rip = e->to;
+			return;
+		}
+	}
+	panic_trap(f);
+}

@@ -1,0 +1,75 @@
+/* The CPU vendor's contract: what VT-x and AMD-V each supply to the neutral guest. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+#include "core/vm/vcpu.h"
+#include "core/mm/pgtable.h"
+
+struct features;
+struct cpu_caps;
+
+/*
+ * One const struct per vendor, chosen once. Functions run on the CPU whose vcpu they get, between its
+ * exit and its next entry, unless they say otherwise; none blocks.
+ */
+struct vmm_ops {
+	const char *name; /* "VT-x" or "AMD-V" */
+
+	/* Can this CPU run the VMM? 0, or -ENODEV with *reason set to a text for the user. Changes nothing. */
+	int (*probe)(const char **reason);
+	/* Prepare what all CPUs share (bitmaps, control words). 0 or negative errno. Boot CPU, once, after probe. */
+	int (*init)(void);
+	/* The policy tables are final: build bitmaps from them. Boot CPU, before cpu_on. */
+	void (*policy_ready)(void);
+	/* Needs of the feature table that this CPU and the chosen control words meet. */
+	uint64_t (*feature_needs)(void);
+	/* Nested page tables: entry format and largest page. */
+	const struct pt_format *nested_format;
+	unsigned (*nested_max_leaf)(void);
+	bool nested_has_types; /* leaves carry the memory type (EPT) */
+
+	/* VMX/SVM on and the guest's state loaded with defaults; *reason as probe. */
+	int (*cpu_on)(struct vcpu *v, const char **reason);
+	/* The opposite: the CPU is as if the VMM had never been there, but for the guest's state. */
+	void (*cpu_off)(struct vcpu *v);
+	/* Enter the guest for the first time with the state set by state_set(). Does not return. */
+	void (*run)(struct vcpu *v) __attribute__((noreturn));
+
+	/* Whole state: for hand-over, INIT and SIPI, panic dumps. state_get also works from another CPU's dump. */
+	void (*state_get)(struct vcpu *v, struct vcpu_state *s);
+	void (*state_set)(struct vcpu *v, const struct vcpu_state *s);
+
+	/* Single registers, for exits. GPR_RSP and GPR_RAX go through struct vcpu and these. */
+	uint64_t (*rip)(const struct vcpu *v);
+	void (*set_rip)(struct vcpu *v, uint64_t rip);
+	uint64_t (*rsp)(const struct vcpu *v);
+	void (*set_rsp)(struct vcpu *v, uint64_t rsp);
+	uint64_t (*rflags)(const struct vcpu *v);
+	/* CR0, CR3, CR4 as the guest reads them, EFER likewise, CPL, and a segment. */
+	uint64_t (*cr)(const struct vcpu *v, unsigned n);
+	uint64_t (*efer)(const struct vcpu *v);
+	unsigned (*cpl)(const struct vcpu *v);
+	void (*seg)(const struct vcpu *v, enum seg seg, struct seg_state *s);
+
+	/* EFER as the guest writes it, checked; LMA as it was. */
+	void (*set_efer)(struct vcpu *v, uint64_t value);
+
+	/* Deliver an event at the next entry; at most one. */
+	void (*inject)(struct vcpu *v, const struct event *e);
+	/* The instruction that exited is done: RIP, interrupt shadow, single-step trap. */
+	void (*advance)(struct vcpu *v, unsigned length);
+	/* The guest owns one more NMI: deliver it as soon as its handler does not run. At most one waits. */
+	void (*inject_nmi)(struct vcpu *v);
+	/* Drop this CPU's cached nested translations. */
+	void (*flush)(struct vcpu *v);
+	/* I/O port: exit on access or not. Shared by all CPUs; takes effect at once. */
+	void (*io_intercept)(uint16_t port, bool on);
+	/* Sleep in the VMM, in wait-for-SIPI, until *word is not 0. NMIs end the sleep. */
+	void (*wait)(struct vcpu *v, const uint32_t *word);
+	/* From NMI handler in host mode: make the coming entry exit at once. NULL where hardware does it. */
+	void (*force_exit)(struct vcpu *v);
+};
+
+extern const struct vmm_ops vmm_ops_vt, vmm_ops_svm;
+extern const struct vmm_ops *vmm_ops;

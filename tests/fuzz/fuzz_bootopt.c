@@ -1,0 +1,92 @@
+/* Fuzz target: boot options, device paths, load options, the loader's configuration, memory map and
+ * MADT. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <stdlib.h>
+#include <string.h>
+#include "boot/uefi/bootopt.h"
+#include "boot/uefi/devpath.h"
+#include "boot/uefi/efimap.h"
+#include "boot/uefi/loader_config.h"
+#include "boot/uefi/madt.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void use_path(const void *path, size_t size)
+{
+	uint16_t text[32];
+	uint8_t out[256];
+	struct devpath_partition partition;
+	size_t disk = devpath_disk_size(path);
+	if (disk + DEVPATH_END_SIZE > size || devpath_first_size(path) > size ||
+	    !devpath_starts_with(path, path, disk))
+		abort();
+	devpath_kind(path);
+	devpath_names_file(path);
+	if (devpath_partition(path, &partition) && partition.signature_type == 2 &&
+	    !devpath_partition_same(&partition, &partition))
+		abort();
+	int n = devpath_file_text(path, text, 32);
+	if (n >= 32 || (n >= 0 && text[n] != 0))
+		abort();
+	size_t made = devpath_make_file(path, disk, "\\a", out, sizeof(out));
+	if (made != 0 && devpath_size(out, made) != made)
+		abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct bootopt option;
+	if (size == 0)
+		return 0;
+	uint8_t what = *data++;
+	size--;
+	switch (what % 6) {
+	case 0:
+		if (bootopt_parse(data, size, &option) == 0)
+			use_path(option.path, option.path_size);
+		break;
+	case 1: {
+		size_t n = devpath_size(data, size);
+		if (n > size)
+			abort();
+		if (n != 0)
+			use_path(data, n);
+		break;
+	}
+	case 2: {
+		char out[64];
+		int r = bootopt_words(data, size, (what & 64) != 0, out, 1 + what % 64);
+		if (strlen(out) > what % 64u || (r != 0 && out[0] != '\0'))
+			abort();
+		break;
+	}
+	case 3: {
+		char line[256], out[8];
+		size_t n = size < sizeof(line) - 1 ? size : sizeof(line) - 1;
+		memcpy(line, data, n);
+		line[n] = '\0';
+		struct loader_config c = {
+		    .cmdline = line, .text = (const char *)data, .text_size = size};
+		loader_config_get(&c, "a", out, sizeof(out));
+		if (strlen(out) >= sizeof(out))
+			abort();
+		loader_config_any(&c, "a");
+		break;
+	}
+	case 4: {
+		struct boot_mmap_entry out[8];
+		int n = efimap_convert(data, size, 40 + what / 6, out, 8);
+		if (n > 8)
+			abort();
+		for (int i = 1; i < n; i++) {
+			if (out[i].base < out[i - 1].base)
+				abort();
+		}
+		break;
+	}
+	default:
+		madt_cpu_count(data, size);
+		break;
+	}
+	return 0;
+}

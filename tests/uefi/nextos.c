@@ -1,0 +1,28 @@
+/* A stand-in for an operating system's loader: says where it came from and what it was given, then
+ * switches off. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <efi.h>
+#include <efilib.h>
+
+EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table);
+
+EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table)
+{
+	static CHAR16 current_name[] = L"BootCurrent";
+	void *p;
+	UINT16 current = 0xffff;
+	UINTN size = sizeof(current);
+	InitializeLib(image, table);
+	BS->HandleProtocol(image, &gEfiLoadedImageProtocolGuid, &p);
+	EFI_LOADED_IMAGE *self = p;
+	RT->GetVariable(current_name, &gEfiGlobalVariableGuid, NULL, &size, &current);
+	CHAR16 *device = DevicePathToStr(DevicePathFromHandle(self->DeviceHandle));
+	CHAR16 *file = DevicePathToStr(self->FilePath);
+	CHAR16 *options = self->LoadOptionsSize >= 2 ? self->LoadOptions : NULL;
+	Print(L"NEXTOS device=%s\nNEXTOS file=%s\nNEXTOS options=%s\nNEXTOS current=%x\n", device,
+	      file, options != NULL ? options : L"", current);
+	if (options != NULL && options[0] == L'f')
+		return EFI_DEVICE_ERROR;
+	RT->ResetSystem(EfiResetShutdown, EFI_SUCCESS, 0, NULL);
+	return EFI_SUCCESS;
+}
