@@ -28,7 +28,7 @@ class Row:
         values = dataclasses.asdict(self)
         del values["fast"]
         if self.emu == "bochs":
-            values |= {"mem": 256, "net": "none"}
+            values |= {"mem": 256, "net": "none", "kernel_args": "+quiet"}
         return values
 
 
@@ -43,7 +43,7 @@ ROWS = [
     Row("qemu", "uefi-bootopt", 1, "6.1", vmm_as="usb-disk", disk="usb"),
     Row("qemu", "uefi-bootopt", 2, "6.12"),
     Row("qemu", "uefi-bootopt", 4, "6.1", net="e1000e"),
-    Row("qemu", "uefi-grub", 2, "6.1"),
+    Row("qemu", "uefi-iso", 2, "6.1"),
 ]
 
 # Written, and not yet supported by the VMM: a row moves up when it is. None of these counts as run or skipped.
