@@ -122,7 +122,7 @@ int start_early(const struct boot_info *bi)
 	config_parse_cmdline(&config, boot.cmdline, report_config, NULL);
 	if (serial_port())
 		console_serial_init(serial_port());
-	if (config.protective_error || (config.errors && config.config_strict)) {
+	if (config_must_ask(&config)) {
 		if (start_refuse("the configuration has errors (listed above)"))
 			return -EINVAL;
 	}
@@ -134,6 +134,10 @@ int start_early(const struct boot_info *bi)
 	if (err) {
 		start_refuse("%lu MiB of memory below 4 GiB are needed in one piece, the largest is %lu MiB", size >> 20,
 			     memmap_largest_region(boot.mmap, boot.mmap_count, SIZE_2M, SIZE_4G) >> 20);
+		return err;
+	}
+	if ((err = memmap_reserve(boot.mmap, &boot.mmap_count, BOOT_MMAP_MAX, boot.region_base, size, BOOT_MMAP_RESERVED)) != 0) {
+		start_refuse("the firmware's memory map is too long");
 		return err;
 	}
 	boot.region_size = size;
@@ -196,6 +200,7 @@ int start_init(void)
 	trap_init();
 	if (boot.firmware == BOOT_BIOS) {
 		vmmap_load();
+		trap_load(); /* faults of the start-up itself are reported from here on */
 		console_remap(&boot);
 	}
 	log_printf("Memory: VMM at %#lx, %lu KiB\n", boot.region_base, boot.region_size >> 10);

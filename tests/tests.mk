@@ -6,18 +6,17 @@ PURE_SRCS  := $(shell grep -v '^\#' tests/host/pure.list)
 PURE_OBJS  := $(PURE_SRCS:%.c=$(B)/host/pure/%.o)
 HOST_TESTS := $(patsubst tests/host/%.c,$(B)/host/%,$(sort $(wildcard tests/host/test_*.c)))
 
-$(B)/host/pure/%.o: %.c
+$(B)/host/pure/%.o: %.c | $(DEPS_READY)
 	@mkdir -p $(@D)
 	@echo "  HOSTCC  $<"
 	@$(HOSTCC) $(HOST_CFLAGS) $(HOST_DEPS_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(PURE_OBJS): | $(DEPS_READY)
-
 $(B)/host/libpure.a: $(PURE_OBJS)
+	@mkdir -p $(@D)
 	@rm -f $@
 	@ar rcsD $@ $(PURE_OBJS)
 
-$(B)/host/test_%: tests/host/test_%.c $(B)/host/libpure.a
+$(B)/host/test_%: tests/host/test_%.c $(B)/host/libpure.a $(HOST_DEPS_LIBS)
 	@mkdir -p $(@D)
 	@echo "  HOSTCC  $<"
 	@$(HOSTCC) $(HOST_CFLAGS) $(HOST_DEPS_CFLAGS) -MMD -MP -MF $@.d -o $@ $< $(B)/host/libpure.a $(HOST_DEPS_LIBS) -lcmocka

@@ -54,12 +54,14 @@ void multiboot_main(uint32_t magic, uint32_t info)
 	struct mbinfo_io io = { .read = read_physical, .report = report };
 
 	console_text_init();
-	if (mbinfo_parse(magic, info, "bitvisor.elf", &io, &info_block, &extra) != 0) {
-		log_printf("BitVisor is not started: the boot loader's information cannot be used. Press r to reboot.\n");
-		halt();
-	}
+	int err = mbinfo_parse(magic, info, "bitvisor.elf", &io, &info_block, &extra);
+
 	if (extra.efi || !has_bios()) {
 		log_printf("BitVisor is not started: this is an EFI machine. Start loadvmm.efi instead (chainloader). Press r to reboot.\n");
+		halt();
+	}
+	if (err) {
+		log_printf("BitVisor is not started: the boot loader's information cannot be used. Press r to reboot.\n");
 		halt();
 	}
 	if (realmode_reserve(&info_block) != 0 || start_early(&info_block) != 0)

@@ -133,8 +133,11 @@ static void EFIAPI run_here(void *argument)
 		return;
 	if (me >= BOOT_MAX_CPUS || (call->op == BOOT_OP_LEAVE && !call->entered[me]))
 		return;
-	/* Before the call: the CPU that comes back from entering is a guest. */
-	call->result[me] = call->entry(call->op, call->info);
+	/* A guest cannot reach the VMM's image, so it leaves by a call; a CPU that was reset is native already. */
+	if (call->op == BOOT_OP_LEAVE && loader_vmm_call("boot_leave"))
+		call->result[me] = 0;
+	else
+		call->result[me] = call->entry(call->op, call->info);
 }
 
 /* Runs an operation on all other CPUs at once and waits for them. */

@@ -64,7 +64,7 @@ static EFI_STATUS file_size(EFI_FILE_HANDLE file, UINTN *size)
 	EFI_STATUS s = file->GetInfo(file, &gEfiFileInfoGuid, &n, &u);
 	if (!EFI_ERROR(s) && (u.info.Attribute & EFI_FILE_DIRECTORY) != 0)
 		s = EFI_INVALID_PARAMETER;
-	*size = u.info.FileSize;
+	*size = EFI_ERROR(s) ? 0 : u.info.FileSize;
 	return s;
 }
 

@@ -22,6 +22,40 @@ handshake_call:
 	ret
 	.size	handshake_call, . - handshake_call
 
+/*
+ * uint64_t handshake_named(const char *name, uint64_t magic, uint32_t is_amd)
+ * Ask for the number of the call, then call it; returns 1, or 0 when nobody answers or knows it.
+ */
+	.globl	handshake_named
+	.type	handshake_named, @function
+handshake_named:
+	push	%rbx
+	mov	%rdi, %rbx
+	mov	%rsi, %rcx
+	xor	%eax, %eax
+	test	%edx, %edx
+	jnz	1f
+	.byte	0x0f, 0x01, 0xc1
+	jmp	2f
+1:	.byte	0x0f, 0x01, 0xd9
+2:	not	%rcx
+	cmp	%rcx, %rsi
+	jne	4f
+	test	%eax, %eax
+	jz	4f
+	test	%edx, %edx
+	jnz	3f
+	.byte	0x0f, 0x01, 0xc1
+	jmp	5f
+3:	.byte	0x0f, 0x01, 0xd9
+5:	mov	$1, %eax
+	pop	%rbx
+	ret
+4:	xor	%eax, %eax
+	pop	%rbx
+	ret
+	.size	handshake_named, . - handshake_named
+
 /* #GP has an error code, #UD has none; both instructions have three bytes. */
 	.globl	handshake_gp
 	.type	handshake_gp, @function

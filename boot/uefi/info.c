@@ -81,10 +81,14 @@ bool info_fill_mmap(struct boot_info *info)
 		map = NULL;
 		size += 8 * desc_size; /* the buffer itself makes the map longer */
 		s = BS->AllocatePool(EfiLoaderData, size, &map);
-		if (EFI_ERROR(s))
+		if (EFI_ERROR(s)) {
+			map = NULL;
 			break;
+		}
 	}
 	if (EFI_ERROR(s)) {
+		if (map != NULL)
+			BS->FreePool(map);
 		say("no memory map: %r", s);
 		return false;
 	}

@@ -17,7 +17,7 @@
 #define REGION_CPUS        16      /* this many are included */
 #define REGION_BYTES_A_CPU 0x10000 /* each further one */
 #define WAIT_SECONDS       30
-#define TIMER_SECOND       10000000 /* in units of 100 ns */
+#define POLLS_A_SECOND     20
 
 static EFI_GUID shell_parameters_guid = EFI_SHELL_PARAMETERS_PROTOCOL_GUID;
 
@@ -27,7 +27,7 @@ struct start {
 	struct boot_info *info;
 	void *config;
 	UINTN config_size;
-	bool config_is_unreadable;
+	bool config_is_known; /* else nobody knows what protection was asked for */
 	UINT64 region_base, region_size, low_base;
 	UINT64 entry;
 	char *probe; /* not NULL: print, start nothing */
@@ -53,6 +53,14 @@ static EFI_STATUS fill_cmdline(struct start *start)
 			      start->info->cmdline, BOOT_CMDLINE_MAX);
 	if (r == 0)
 		return EFI_SUCCESS;
+	/* Boot managers mark entries that they made themselves with binary data: that sets no key.
+	 */
+	const UINT8 *bytes = self->LoadOptions;
+	bool has_key = loader->from_shell || r == -ENOSPC;
+	for (UINT32 i = 0; i < self->LoadOptionsSize; i++)
+		has_key = has_key || bytes[i] == '=';
+	if (!has_key)
+		return EFI_SUCCESS;
 	say("command line: %a", r == -ENOSPC ? "too long" : "not ASCII text");
 	return EFI_INVALID_PARAMETER;
 }
@@ -61,11 +69,11 @@ static EFI_STATUS load_config(struct start *start)
 {
 	EFI_STATUS s = file_read(&start->loader, CONFIG_NAME, BOOT_CONFIG_MAX, &start->config,
 				 &start->config_size);
+	start->config_is_known = s == EFI_SUCCESS || s == EFI_NOT_FOUND;
 	if (s == EFI_NOT_FOUND)
 		return EFI_SUCCESS;
 	if (EFI_ERROR(s)) {
 		start->config = NULL;
-		start->config_is_unreadable = true;
 		return s;
 	}
 	start->info->config = (UINT64)start->config;
@@ -170,7 +178,7 @@ static EFI_STATUS run(struct start *start, bool *in_use)
 		return EFI_LOAD_ERROR;
 	}
 	*in_use = true;
-	r = entry(BOOT_OP_START, start->info);
+	r = loader_vmm_call("boot_start") ? 0 : entry(BOOT_OP_START, start->info);
 	if (r != 0)
 		say(ELF_NAME ": start is not complete (error %d)", r);
 	return EFI_SUCCESS;
@@ -225,7 +233,7 @@ static bool is_stop(const struct start *start)
 	char text[16];
 	if (loader_config_get(config, "vmm.on_error", text, sizeof(text)) && text[0] != '\0')
 		return strcmpa((CHAR8 *)text, (const CHAR8 *)"continue") != 0;
-	return start->config_is_unreadable || loader_config_any(config, "vmm.driver.pci") ||
+	return !start->config_is_known || loader_config_any(config, "vmm.driver.pci") ||
 	       loader_config_any(config, "storage.") || loader_config_any(config, "vpn.") ||
 	       loader_config_any(config, "vmm.iommu");
 }
@@ -236,30 +244,20 @@ static bool is_stop(const struct start *start)
  */
 static void ask(bool stop)
 {
-	UINTN seconds = 0, index;
-	EFI_EVENT events[2] = {ST->ConIn->WaitForKey, NULL};
 	BS->SetWatchdogTimer(0, 0, 0, NULL);
-	if (EFI_ERROR(BS->CreateEvent(EVT_TIMER, 0, NULL, NULL, &events[1])))
-		return;
-	BS->SetTimer(events[1], TimerPeriodic, TIMER_SECOND);
 	say("press c to continue without the VMM, r to reboot%a",
 	    stop ? "" : "; continues after 30 seconds");
-	while (stop || seconds < WAIT_SECONDS) {
-		EFI_INPUT_KEY key;
-		if (EFI_ERROR(BS->WaitForEvent(2, events, &index)))
-			break;
-		if (index == 1) {
-			seconds++;
-			continue;
-		}
-		if (EFI_ERROR(ST->ConIn->ReadKeyStroke(ST->ConIn, &key)))
+	for (UINTN polls = 0; stop || polls < WAIT_SECONDS * POLLS_A_SECOND; polls++) {
+		EFI_INPUT_KEY key = {0};
+		BS->Stall(1000000 / POLLS_A_SECOND);
+		/* Without a keyboard to stop means to stop. */
+		if (ST->ConIn == NULL || EFI_ERROR(ST->ConIn->ReadKeyStroke(ST->ConIn, &key)))
 			continue;
 		if (key.UnicodeChar == L'c' || key.UnicodeChar == L'C')
 			break;
 		if (key.UnicodeChar == L'r' || key.UnicodeChar == L'R')
 			RT->ResetSystem(EfiResetCold, EFI_SUCCESS, 0, NULL);
 	}
-	BS->CloseEvent(events[1]);
 }
 
 /* What a failed start returns: errors of files all mean that nothing was loaded. */

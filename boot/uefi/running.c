@@ -1,4 +1,4 @@
-/* Does this machine already run under the VMM? */
+/* Talking to a VMM that runs already: is there one, and calls to it by name. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "boot/uefi/loader.h"
 #include <cpuid.h>
@@ -7,6 +7,7 @@
 	UINT64_C(0x4249545649534f52) /* "BITVISOR"; the VMM answers with its complement */
 
 uint64_t handshake_call(const char *name, uint64_t magic, uint32_t is_amd);
+uint64_t handshake_named(const char *name, uint64_t magic, uint32_t is_amd);
 void handshake_ud(void);
 void handshake_gp(void);
 
@@ -43,14 +44,14 @@ static bool is_amd(void)
 	return ebx == signature_AMD_ebx || (ebx == 0x6f677948 /* "Hygo" */);
 }
 
-bool loader_vmm_running(void)
+/* Bare, the instruction faults, which the firmware would not survive: with handlers of our own around it. */
+static uint64_t guarded(uint64_t (*call)(const char *name, uint64_t magic, uint32_t is_amd), const char *name)
 {
-	static struct gate table[256];
+	struct gate table[256]; /* not shared: other CPUs may do the same at this moment */
 	struct idtr old, new = {.limit = sizeof(table) - 1, .base = (uint64_t)table};
 	uint64_t flags, answer;
 	uint16_t cs;
 
-	/* On a bare machine the instruction faults, which the firmware would not survive. */
 	__asm__ volatile("pushfq; popq %0; cli" : "=r"(flags)::"memory");
 	__asm__ volatile("sidt %0" : "=m"(old));
 	__asm__ volatile("mov %%cs, %0" : "=r"(cs));
@@ -59,9 +60,19 @@ bool loader_vmm_running(void)
 	set_gate(&table[6], handshake_ud, cs);
 	set_gate(&table[13], handshake_gp, cs);
 	__asm__ volatile("lidt %0" ::"m"(new) : "memory");
-	answer = handshake_call("get_status", HANDSHAKE_MAGIC, is_amd());
+	answer = call(name, HANDSHAKE_MAGIC, is_amd());
 	__asm__ volatile("lidt %0" ::"m"(old) : "memory");
 	if ((flags & 0x200) != 0)
 		__asm__ volatile("sti" ::: "memory");
-	return answer == ~HANDSHAKE_MAGIC;
+	return answer;
+}
+
+bool loader_vmm_running(void)
+{
+	return guarded(handshake_call, "get_status") == ~HANDSHAKE_MAGIC;
+}
+
+bool loader_vmm_call(const char *name)
+{
+	return guarded(handshake_named, name) != 0;
 }

@@ -9,6 +9,8 @@ static void put(EFI_SIMPLE_TEXT_OUT_PROTOCOL *out, const char *text)
 {
 	CHAR16 line[128];
 	UINTN n = 0;
+	if (out == NULL) /* a machine without console */
+		return;
 	for (; *text != '\0'; text++) {
 		if (*text == '\n')
 			line[n++] = L'\r';

@@ -22,8 +22,8 @@ int dsdt_find_sx(const void *table, size_t len, unsigned state);
 int dsdt_sleep_type(const void *table, size_t len, unsigned state, struct dsdt_sleep *out);
 
 /*
- * Renames every \_S3 (package or control method) of the table to _S3X and adjusts the checksum by the
- * difference, so that the operating system sees a machine without S3. Returns the number of names
- * changed (0: nothing touched), or -EINVAL header damaged. A second call finds nothing.
+ * Renames every \_S3 (package or control method) of the table to _S3X and adjusts the checksum by
+ * the difference, so that the operating system sees a machine without S3. Returns the number of
+ * names changed (0: nothing touched), or -EINVAL header damaged. A second call finds nothing.
  */
 int dsdt_hide_s3(void *table, size_t len);

@@ -66,6 +66,8 @@ void cpuid_emulate(struct vcpu *v)
 		r.ecx &= ~FEATURES_DYNAMIC_LEAF7_ECX;
 		if (vmm_ops->cr(v, 4) & CR4_PKE)
 			r.ecx |= FEATURES_DYNAMIC_LEAF7_ECX;
+	} else if (leaf == 0xd && subleaf == 0 && guest_features.xsave_bytes) {
+		r.ecx = guest_features.xsave_bytes; /* for what XCR0 may hold, hidden components left out */
 	}
 	v->gpr[GPR_RAX] = r.eax & mask[FEATURE_EAX];
 	v->gpr[GPR_RBX] = r.ebx & mask[FEATURE_EBX];

@@ -8,9 +8,9 @@
  * Sorted; a new row goes to its place.
  *
  * Why NEVER, beyond those that give away the machine (VMX, SVM, SMX, SKINIT, SGX, TME, PCONFIG):
- * PT, HFI, thread director: write to physical memory also while the VMM runs. UINTR, FRED,
- * NMI_SOURCE, key locker, LWP: state that the VMM would have to switch. MSRLIST, USER_MSR: other
- * ways to MSRs than those the bitmap sees. APX, AVX10: registers and encodings that the exit
+ * PT, HFI, thread director: write to physical memory also while the VMM runs. UINTR, UTMR, FRED,
+ * NMI_SOURCE, key locker, LWP: state that the VMM would have to switch. MSRLIST, MSR_IMM, USER_MSR:
+ * other ways to MSRs than those the bitmap sees. APX, AVX10: registers and encodings that the exit
  * decoding does not know. HRESET: belongs to HFI. CET_SSS: promises that no exit happens inside a
  * shadow-stack switch, and first touches do exit. IBS: samples go on in the VMM and would show its
  * addresses. BRANCH_SAMPLING, ERAPS, PFEH, INVLPGB_NESTED: need VMCB state that is not set.
@@ -228,11 +228,12 @@ F(0x7, 1, EAX, 31, MOVRS, NONE)
 F(0x7, 1, EBX, 0, PPIN, NONE)
 F(0x7, 1, EBX, 1, PBNDKB, NEVER)
 F(0x7, 1, EBX, 3, CPUIDMAXVAL_LIM_RMV, NONE)
+F(0x7, 1, ECX, 5, MSR_IMM, NEVER)
 F(0x7, 1, EDX, 4, AVX_VNNI_INT8, NONE)
 F(0x7, 1, EDX, 5, AVX_NE_CONVERT, NONE)
 F(0x7, 1, EDX, 8, AMX_COMPLEX, NONE)
 F(0x7, 1, EDX, 10, AVX_VNNI_INT16, NONE)
-F(0x7, 1, EDX, 13, UTMR, NONE)
+F(0x7, 1, EDX, 13, UTMR, NEVER)
 F(0x7, 1, EDX, 14, PREFETCHI, NONE)
 F(0x7, 1, EDX, 15, USER_MSR, NEVER)
 F(0x7, 1, EDX, 17, UIRET_UIF, NEVER)
@@ -380,6 +381,7 @@ F(0x80000021, 0, EAX, 13, PREFETCH_CTL_MSR, NONE)
 F(0x80000021, 0, EAX, 16, OPCODE_RECLAIM, NONE)
 F(0x80000021, 0, EAX, 17, CPUID_USER_DIS, NONE)
 F(0x80000021, 0, EAX, 18, EPSF, NONE)
+F(0x80000021, 0, EAX, 20, AMD_PREFETCHI, NONE)
 F(0x80000021, 0, EAX, 24, ERAPS, NEVER)
 F(0x80000021, 0, EAX, 27, SBPB, NONE)
 F(0x80000021, 0, EAX, 28, IBPB_BRTYPE, NONE)

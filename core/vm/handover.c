@@ -5,7 +5,9 @@
 #include "core/log.h"
 #include "core/string.h"
 #include "core/mm/vmmap.h"
+#include "core/start.h"
 #include "core/vm/startup.h"
+#include "core/vm/vmcall.h"
 #include "core/vmm_ops.h"
 #include "core/x86/apic.h"
 #include "core/x86/cpu.h"
@@ -147,6 +149,25 @@ int vcpu_enter_at(const struct vcpu_state *s, enum run_state run_state)
 	startup_check(v);
 	vmm_ops->run(v);
 }
+
+static bool started; /* the guest owns the machine: no way back */
+
+static void call_start(struct vcpu *v)
+{
+	v->gpr[GPR_RAX] = 0;
+	started = true;
+}
+VMCALL("boot_start", call_start);
+
+static void call_leave(struct vcpu *v)
+{
+	v->gpr[GPR_RAX] = 0;
+	if (started || start_boot_info()->firmware != BOOT_UEFI || vmm_ops->cpl(v) != 0)
+		return;
+	vmm_ops->set_rip(v, vmm_ops->rip(v) + VMCALL_LENGTH);
+	vcpu_leave(v);
+}
+VMCALL("boot_leave", call_leave);
 
 void vcpu_leave(struct vcpu *v)
 {

@@ -32,6 +32,8 @@ static enum exit_result emulate_read(struct vcpu *v, uint32_t index, enum msr_em
 
 	if (emulation == MSR_EMU_EFER)
 		return read_done(v, vmm_ops->efer(v));
+	if (emulation == MSR_EMU_MTRR)
+		return mtrr_guest_read(index, &value) ? read_done(v, value) : emulate_gp(v);
 	if (!rdmsr_safe(index, &value) && emulation != MSR_EMU_VM_CR)
 		return emulate_gp(v);
 	switch (emulation) {

@@ -6,6 +6,7 @@
 #define A CPU_VENDOR_AMD
 #define B (CPU_VENDOR_INTEL | CPU_VENDOR_AMD)
 
+#define MISC_ENABLE_NO_BTS_PEBS (UINT64_C(3) << 11) /* read-only bits */
 #define MISC_ENABLE_LIMIT_CPUID (UINT64_C(1) << 22)
 #define MISC_ENABLE_XD_DISABLE  (UINT64_C(1) << 34)
 
@@ -57,6 +58,8 @@ const struct msr_policy msr_policy_table[] = {
     ROW(0x79, 0x79, "IA32_BIOS_UPDT_TRIG", I, PASS, IGNORE,
 	"an update from a guest-linear address would run in the VMM's address space; the revision "
 	"stays the same"),
+    ROW(0x80, 0x80, "IA32_TRACE_HUB_STH_ACPIBAR_BASE", I, PASS, DENY,
+	"routes a window of physical memory to the trace hub; firmware locks it"),
     ROW(0x87, 0x87, "IA32_MKTME_KEYID_PARTITIONING", I, DENY, DENY, "TME and TDX are hidden"),
     ROW(0x8c, 0x8f, "IA32_SGXLEPUBKEYHASH0", I, DENY, DENY, "SGX is hidden"),
     ROW(0x9b, 0x9b, "IA32_SMM_MONITOR_CTL", I, DENY, DENY,
@@ -66,7 +69,7 @@ const struct msr_policy msr_policy_table[] = {
 	"switches AES-NI off, which the VMM uses; firmware locks it"),
     {0x1a0, 0x1a0, "IA32_MISC_ENABLE", I, MSR_IF_FEATURE, FEATURE_DS, MSR_PASS, MSR_MASK,
      MSR_EMULATE, MSR_MASK, MSR_EMU_MISC_ENABLE,
-     ~(MISC_ENABLE_LIMIT_CPUID | MISC_ENABLE_XD_DISABLE),
+     ~(MISC_ENABLE_NO_BTS_PEBS | MISC_ENABLE_LIMIT_CPUID | MISC_ENABLE_XD_DISABLE),
      "XD disable would fault the VMM's own EFER, the CPUID limit would hide leaves from the VMM; "
      "reads show BTS "
      "and PEBS unavailable when DS is hidden"},
@@ -134,6 +137,7 @@ const struct msr_policy msr_policy_table[] = {
     ROW_IF(0x1600, 0x161f, "IA32_LBR_0_TO_IP", I, ARCH_LBR, "as LBR_0_INFO"),
     ROW_IF(0x17d0, 0x17da, "IA32_HW_FEEDBACK_PTR", I, HFI,
 	   "HFI writes physical memory at any time"),
+    ROW_IF(0x1b00, 0x1b00, "IA32_UINTR_TIMER", I, UINTR, "user interrupts are hidden"),
     ROW(0x40000000, 0x400000ff, "hypervisor", B, DENY, DENY,
 	"synthetic registers: a bare machine has none"),
     ROW_EMU(0xc0000080, 0xc0000080, "IA32_EFER", I, PASS, EMULATE, EFER,

@@ -1,6 +1,7 @@
 /* The guest's memory types: its MTRRs, as EPT leaves must follow them. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "core/vm/mtrr.h"
+#include "core/mm/pages.h"
 #include "core/spinlock.h"
 #include "core/vm/nested.h"
 #include "core/vmm_ops.h"
@@ -39,19 +40,42 @@ uint64_t mtrr_guest_run(uint64_t base, uint64_t end, enum pt_type *type)
 	return size & ~PAGE_MASK ? size & ~PAGE_MASK : PAGE_SIZE;
 }
 
+bool mtrr_guest_read(uint32_t index, uint64_t *value)
+{
+	spinlock_take(&lock);
+	int err = mtrr_msr_read(&state, index, value);
+
+	spinlock_release(&lock);
+	return err == 0;
+}
+
 bool mtrr_guest_write(uint32_t index, uint64_t value)
 {
-	uint64_t old;
-	int err;
+	struct mtrr_state next;
+	enum mtrr_type type;
+	uint64_t old = 0;
 
-	if (!rdmsr_safe(index, &old) || !wrmsr_safe(index, value))
-		return false;
-	if (old == value)
-		return true;
 	spinlock_take(&lock);
-	err = mtrr_msr_write(&state, index, value);
+	next = state;
+	mtrr_msr_read(&state, index, &old);
+	if (mtrr_msr_write(&next, index, value) != 0) {
+		spinlock_release(&lock);
+		return false;
+	}
+	if (vmm_ops->nested_has_types) {
+		/* the registers stay the VMM's; the guest's types come from the nested tables */
+		state = next;
+		spinlock_release(&lock);
+		if (old != value)
+			nested_types_changed();
+		return true;
+	}
+	/* On AMD-V the registers work under nested paging: theirs is the guest's, but the VMM's memory stays cached. */
+	uint64_t run = mtrr_uniform_range(&next, GPA(region_base), GPA(region_base + region_size), &type);
+	bool harmless = (run == region_size && type == MTRR_WB) || !(next.def_type & MTRR_DEF_TYPE_E);
+
+	if (harmless)
+		state = next;
 	spinlock_release(&lock);
-	if (!err)
-		nested_types_changed();
-	return true;
+	return harmless ? wrmsr_safe(index, value) : true;
 }

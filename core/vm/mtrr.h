@@ -9,5 +9,7 @@
 void mtrr_guest_init(void);
 /* Length of the run of one type from `base`, at most to `end`; sets *type. */
 uint64_t mtrr_guest_run(uint64_t base, uint64_t end, enum pt_type *type);
-/* The guest writes an MTRR: into the hardware, and the nested tables follow. False: #GP. */
+/* The guest reads an MTRR of the copy. False: #GP. */
+bool mtrr_guest_read(uint32_t index, uint64_t *value);
+/* The guest writes an MTRR: types follow, but the VMM's memory stays cached. False: #GP. */
 bool mtrr_guest_write(uint32_t index, uint64_t value);

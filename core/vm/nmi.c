@@ -92,20 +92,28 @@ void nmi_kick(uint32_t index, uint32_t kicks)
 	apic_send_nmi(c->apic_id);
 }
 
+/* Does CPU `index` run guest code with nested translations of its own? */
+static bool may_hold_translations(uint32_t index)
+{
+	return __atomic_load_n(&cpus[index]->vcpu.active, __ATOMIC_ACQUIRE);
+}
+
 void nmi_flush_all(void)
 {
-	struct cpu *self = this_cpu();
+	struct cpu *self = this_cpu(); /* during start-up not a CPU's block, and then no CPU is active */
 
 	for (uint32_t i = 0; i < cpu_count; i++) {
-		if (cpus[i] == self || !cpus[i]->vcpu.active)
+		if (!may_hold_translations(i))
 			continue;
+		if (cpus[i] == self) {
+			vmm_ops->flush(&self->vcpu);
+			continue;
+		}
 		__atomic_store_n(&cpus[i]->vcpu.flush_done, false, __ATOMIC_RELEASE);
 		nmi_kick(i, KICK_FLUSH);
 	}
-	if (self->vcpu.active)
-		vmm_ops->flush(&self->vcpu);
 	for (uint32_t i = 0; i < cpu_count; i++) {
-		if (cpus[i] == self || !cpus[i]->vcpu.active)
+		if (cpus[i] == self || !may_hold_translations(i))
 			continue;
 		while (!__atomic_load_n(&cpus[i]->vcpu.flush_done, __ATOMIC_ACQUIRE))
 			nmi_take_kicks(&self->vcpu); /* the other one may be waiting for this one */

@@ -6,12 +6,14 @@
 
 struct vmcall {
 	const char *name;
-	/* Arguments in RBX, RCX; results to RAX (and RCX where the call says so). RIP is already behind the call. */
+	/* Arguments in RBX, RCX; results to RAX (and RCX where the call says so). RIP still points at the call. */
 	void (*function)(struct vcpu *v);
 };
 
 #define VMCALL(name_, function_)                                                                   \
 	static const struct vmcall vmcall_##function_ SECTION_RECORD(vmcall) = { .name = name_, .function = function_ }
+
+#define VMCALL_LENGTH 3 /* bytes of VMCALL and VMMCALL */
 
 /* Asked in RCX with call 0: a VMM that answers with the complement there is this one. */
 #define VMCALL_MAGIC UINT64_C(0x4249545649534f52)

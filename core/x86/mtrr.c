@@ -77,9 +77,10 @@ static enum mtrr_type combine(enum mtrr_type a, enum mtrr_type b)
 }
 
 /*
- * First address above `addr` that a pair matches, or UINT64_MAX. `addr` itself does not match. The
- * highest bit where they differ decides: bits below it are free to be the least, and if `addr` has
- * the 1 there, a bit that the mask leaves free has to be raised above it.
+ * First address above `addr` that a pair matches, or UINT64_MAX. `addr` itself does not match;
+ * `base` has no bit outside `mask`. The highest bit where they differ decides: bits below it are
+ * free to be the least, and if `addr` has the 1 there, a bit that the mask leaves free has to be
+ * raised above it.
  */
 static uint64_t next_match(uint64_t addr, uint64_t base, uint64_t mask, unsigned int phys_bits)
 {
@@ -96,7 +97,7 @@ static uint64_t next_match(uint64_t addr, uint64_t base, uint64_t mask, unsigned
 	}
 	uint64_t below = (UINT64_C(1) << bit) - 1;
 
-	return (addr & ~below & ~mask) | (base & mask);
+	return (addr & ~below & ~mask) | base;
 }
 
 /* Type at `addr`; *end is lowered to where some range begins or ends next. */

@@ -47,6 +47,8 @@ int uefi_main(uint32_t op, const struct boot_info *bi, const struct handover_fra
 		return err ? err : start_init();
 	case BOOT_OP_ENTER:
 		return vcpu_enter_here(f);
+	case BOOT_OP_LEAVE: /* called natively: this CPU has been reset out of the guest, or never entered */
+		return 0;
 	default:
 		return -EINVAL;
 	}

@@ -54,7 +54,7 @@ struct boot_info {
 	uint64_t efi_system_table; /* UEFI only */
 	uint64_t config; /* text of bitvisor.conf, not terminated; 0: none */
 	uint64_t config_size; /* bytes, at most BOOT_CONFIG_MAX */
-	/* UEFI: prints a NUL-terminated ASCII string; called with the firmware's CR3 and stack by the core, Microsoft ABI */
+	/* UEFI: void conout(void *conout_this, const char *ascii), Microsoft ABI, boot CPU, only during BOOT_OP_INIT */
 	uint64_t conout;
 	uint64_t conout_this;
 	struct boot_framebuffer fb;
@@ -64,12 +64,16 @@ struct boot_info {
 	struct boot_mmap_entry mmap[BOOT_MMAP_MAX];
 };
 
-/* Operations of the image's UEFI entry: int entry(uint32_t op, struct boot_info *), System V ABI. */
+/*
+ * Operations of the image's UEFI entry: int entry(uint32_t op, struct boot_info *), System V ABI, at its
+ * physical address. A guest cannot call it, because it cannot reach the image: once a CPU has entered,
+ * LEAVE and START are the VMM calls "boot_leave" and "boot_start" (core/vm/vmcall.h).
+ */
 enum boot_op {
 	BOOT_OP_INIT = 0, /* boot CPU, once: prepares everything, starts nothing. Returns natively */
 	BOOT_OP_ENTER = 1, /* each CPU: the caller becomes the guest. Returns 0 as guest, or an error natively */
-	BOOT_OP_LEAVE = 2, /* each CPU that entered: the guest's state becomes the CPU's; returns natively */
-	BOOT_OP_START = 3, /* boot CPU, after all have entered: the guest owns the machine (screen closed) */
+	BOOT_OP_LEAVE = 2, /* each CPU: natively nothing to do, 0. As call: the guest's state becomes the CPU's */
+	BOOT_OP_START = 3, /* boot CPU, after all have entered: no CPU can leave any more */
 };
 
 /* Lies at the start of the loaded image (and so of the region): lets a loader check what it loaded. */

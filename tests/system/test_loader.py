@@ -36,16 +36,17 @@ def built(tmp_path_factory):
     run("ld", "-nostdlib", "-static", "--build-id=none", "-z", "noexecstack", "-z",
         "max-page-size=4096", "--no-warn-rwx-segments", "-T", ROOT / "tests/uefi/fakevmm.lds",
         "-o", out / "bitvisor.elf", out / "fakevmm.o")
-    run("gcc", *freestanding, "-fpic", "-fshort-wchar", "-fvisibility=hidden",
-        "-maccumulate-outgoing-args", "-DGNU_EFI_USE_MS_ABI", "-isystem", "/usr/include/efi",
-        "-isystem", "/usr/include/efi/x86_64", "-c", "-o", out / "nextos.o",
-        ROOT / "tests/uefi/nextos.c")
-    run("ld", "-nostdlib", "-znocombreloc", "-shared", "-Bsymbolic", "--no-undefined",
-        "--no-warn-rwx-segments", "-T", "/usr/lib/elf_x86_64_efi.lds", "-o", out / "nextos.so",
-        "/usr/lib/crt0-efi-x86_64.o", out / "nextos.o", "-L/usr/lib", "-lefi", "-lgnuefi")
-    run("objcopy", "-j", ".text", "-j", ".data", "-j", ".dynamic", "-j", ".dynsym", "-j", ".rela",
-        "-j", ".reloc", "--target", "efi-app-x86_64", "--subsystem=10", out / "nextos.so",
-        out / "nextos.efi")
+    for name in ("nextos", "mpedit"):
+        run("gcc", *freestanding, "-fpic", "-fshort-wchar", "-fvisibility=hidden",
+            "-maccumulate-outgoing-args", "-DGNU_EFI_USE_MS_ABI", "-isystem", "/usr/include/efi",
+            "-isystem", "/usr/include/efi/x86_64", "-c", "-o", out / f"{name}.o",
+            ROOT / f"tests/uefi/{name}.c")
+        run("ld", "-nostdlib", "-znocombreloc", "-shared", "-Bsymbolic", "--no-undefined",
+            "--no-warn-rwx-segments", "-T", "/usr/lib/elf_x86_64_efi.lds", "-o", out / f"{name}.so",
+            "/usr/lib/crt0-efi-x86_64.o", out / f"{name}.o", "-L/usr/lib", "-lefi", "-lgnuefi")
+        run("objcopy", "-j", ".text", "-j", ".data", "-j", ".dynamic", "-j", ".dynsym", "-j",
+            ".rela", "-j", ".reloc", "--target", "efi-app-x86_64", "--subsystem=10",
+            out / f"{name}.so", out / f"{name}.efi")
     return out
 
 
@@ -57,7 +58,7 @@ def fat(path, files, partition=False):
         f.truncate((first + sectors) * 512)
         if partition:
             f.seek(440)
-            f.write(struct.pack("<I", sum(path.name.encode()) | 0x55000000))
+            f.write(struct.pack("<I", signature(path)))
             f.seek(446)
             f.write(struct.pack("<B3sB3sII", 0, b"\1\1\1", 0x0C, b"\xfe\xff\xff", first, sectors))
             f.seek(510)
@@ -228,7 +229,7 @@ def test_shell_start(built, tmp_path, machine, cpus, cpu):
     """From the shell: every CPU enters, boot CPU last; the map shows the region; words and file arrive."""
     line = 'a=1 "vmm.driver.pci=class=02*, driver=conceal" b=2'
     disk = fat(tmp_path / "disk.img", {
-        "startup.nsh": script("memmap", f"\\vm dir\\loadvmm.efi {line}".replace("vm dir", "vmdir"),
+        "startup.nsh": script("memmap", f"\\vmdir\\loadvmm.efi {line}",
                               "memmap"),
         "vmdir/loadvmm.efi": LOADER,
         "vmdir/bitvisor.elf": built / "bitvisor.elf",
@@ -329,6 +330,41 @@ def test_probe(built, tmp_path, machine):
     assert text == b"fakevmm: hello\n"
 
 
+@pytest.mark.parametrize("cpus", [1, 3])
+def test_unreachable_cpus(built, tmp_path, machine, cpus):
+    """A CPU that would stay outside the VMM is a reason not to start; without others nothing is missing."""
+    start = "\\v\\loadvmm.efi"
+    commands = ["\\mpedit.efi none", start]
+    if cpus > 1:
+        commands = ["\\mpedit.efi 2", start] + commands
+    m = machine([fat(tmp_path / "disk.img", {
+        "startup.nsh": script(*commands), "mpedit.efi": built / "mpedit.efi",
+        "v/loadvmm.efi": LOADER, "v/bitvisor.elf": built / "bitvisor.elf"})], cpus=cpus)
+    results = sections(m.wait(), len(commands))
+    assert [status for _, status in results[0::2]] == [0] * (len(commands) // 2)
+    if cpus == 1:
+        assert results[1][1] == 0
+        check_good(starts(m.ops)[0], 1)
+        return
+    for (output, status), message in zip(results[1::2], (
+            "CPU 2 (APIC ID 2) is disabled by the firmware", "no MP services to reach the other "
+            "CPUs (3 by ACPI)")):
+        assert message in output
+        assert output.count("loadvmm: ") == 1
+        assert status & 0xff == 3  # EFI_UNSUPPORTED
+    assert starts(m.ops) == []
+
+
+def test_reproducible(built, tmp_path):
+    """Two builds, in different directories, are the same to the bit; the PE header has no time."""
+    run("make", "-s", "-C", ROOT, f"B={tmp_path}/b", tmp_path / "b/loadvmm.efi")
+    image = LOADER.read_bytes()
+    assert (tmp_path / "b/loadvmm.efi").read_bytes() == image
+    pe = struct.unpack_from("<I", image, 0x3C)[0]
+    assert image[pe:pe + 4] == b"PE\0\0"
+    assert struct.unpack_from("<I", image, pe + 8) == (0,)
+
+
 def field(text, name):
     return re.findall(rf"NEXTOS {name}=(.*)", text)
 
@@ -353,31 +389,64 @@ def test_boot_option(built, tmp_path, machine, conf, file):
     assert "Sata(1," in field(text, "device")[0].replace("0x", "")
 
 
+def signature(path):
+    """The disk signature that fat() gives a partitioned disk."""
+    return sum(path.name.encode()) | 0x55000000
+
+
+def load_option(description, path, data=b"", attributes=1):
+    """EFI_LOAD_OPTION, UEFI 2.10, section 3.1.3."""
+    return (struct.pack("<IH", attributes, len(path)) + (description + "\0").encode("utf-16-le")
+            + path + data)
+
+
+def hd_path(disk, file):
+    """Short form: HD() of partition 1, file; UEFI 2.10, table 10.49."""
+    node = struct.pack("<BBHIQQ16sBB", 4, 1, 42, 1, 2048, 48 * 2048,
+                       struct.pack("<I", signature(disk)), 1, 1)
+    return node + file_path(file)
+
+
+def file_path(file):
+    text = (file + "\0").encode("utf-16-le")
+    return struct.pack("<BBH", 4, 4, 4 + len(text)) + text + b"\x7f\xff\4\0"
+
+
 def test_boot_order(built, tmp_path, machine):
-    """Entries made by an installer: HD() paths and options; skipped are own disk, missing and failing ones."""
+    """Short forms and options as installers make them; what is not to be started, or fails, is passed over."""
     os_efi = built / "nextos.efi"
-    setup = "\r\n".join([
-        "bcfg boot add 0 fs0:\\vmm\\loadvmm.efi \"VMM\"", "bcfg boot -opt 0 \"vmm.x=1 vmm.y=2\"",
-        "bcfg boot add 1 fs0:\\own\\os.efi \"Own\"",
-        "bcfg boot add 2 fs1:\\missing\\os.efi \"Missing\"",
-        "bcfg boot add 3 fs1:\\failing\\os.efi \"Failing\"", "bcfg boot -opt 3 \"fail\"",
-        "bcfg boot add 4 fs1:\\good\\os.efi \"Good\"", "bcfg boot -opt 4 \"root=/dev/sda\"",
-        "bcfg boot dump", "reset -c", ""])
-    loader_disk = fat(tmp_path / "a.img", {
-        "startup.nsh": setup, "vmm/loadvmm.efi": LOADER, "vmm/bitvisor.elf": built / "bitvisor.elf",
-        "own/os.efi": os_efi}, partition=True)
-    os_disk = fat(tmp_path / "b.img", {"failing/os.efi": os_efi, "good/os.efi": os_efi},
-                  partition=True)
-    machine([loader_disk, os_disk]).wait()
-    m = machine([loader_disk, os_disk], cpus=2)
+    a, b = tmp_path / "a.img", tmp_path / "b.img"
+    text = "vmm.x=1 vmm.y=2".encode("utf-16-le")
+    options = {
+        0x20: load_option("Earlier", hd_path(b, "\\earlier\\os.efi")),
+        0x21: load_option("VMM", hd_path(a, "\\vmm\\loadvmm.efi"), text),
+        0x22: load_option("Own", hd_path(a, "\\own\\os.efi")),
+        0x23: load_option("Missing", hd_path(b, "\\missing\\os.efi")),
+        0x24: load_option("Inactive", hd_path(b, "\\inactive\\os.efi"), attributes=0),
+        0x25: load_option("Application", hd_path(b, "\\app\\os.efi"), attributes=0x101),
+        0x28: load_option("Failing", hd_path(b, "\\failing\\os.efi"),
+                          "fail".encode("utf-16-le") + b"\0\0"),
+        0x29: load_option("Anywhere", file_path("\\anywhere\\os.efi")),
+    }
+    setvar = "setvar {} -guid 8be4df61-93ca-11d2-aa0d-00e098032b8c -nv -bs -rt =H{}"
+    lines = [setvar.format(f"Boot{n:04X}", data.hex()) for n, data in options.items()]
+    order = struct.pack(f"<{len(options) + 1}H", *sorted([*options, 0x27]))  # 0x27 does not exist
+    lines += [setvar.format("BootOrder", order.hex()),
+              setvar.format("BootNext", struct.pack("<H", 0x21).hex()), "reset -c", ""]
+    fat(a, {"startup.nsh": "\r\n".join(lines), "vmm/loadvmm.efi": LOADER,
+            "vmm/bitvisor.elf": built / "bitvisor.elf", "own/os.efi": os_efi, "anywhere/os.efi": os_efi}, partition=True)
+    fat(b, {f"{name}/os.efi": os_efi for name in ("failing", "inactive", "app", "earlier", "anywhere")},
+        partition=True)
+    machine([a, b]).wait()
+    m = machine([a, b], cpus=2)
     text = m.wait()
     (start,) = starts(m.ops)
     check_good(start, 2)
     assert start["cmdline"] == "vmm.x=1 vmm.y=2"
-    assert [f.rsplit("\\", 2)[-2] for f in field(text, "file")] == ["failing", "good"]
-    assert field(text, "options")[1] == "root=/dev/sda"
-    assert field(text, "current")[0] != field(text, "current")[1]
-    assert "HD(1,MBR" in field(text, "device")[1]
+    assert [f.rsplit("\\", 2)[-2] for f in field(text, "file")] == ["failing", "anywhere"]
+    assert field(text, "options") == ["fail", ""]
+    assert field(text, "current") == ["28", "29"]
+    assert all(f"HD(1,MBR,0x{signature(b):X})" in d for d in field(text, "device"))
 
 
 @pytest.mark.parametrize("conf,stops", [("vmm.driver.pci=class=02, driver=conceal\n", True),
@@ -393,6 +462,10 @@ def test_boot_option_failure(built, tmp_path, machine, conf, stops):
     assert ("continues after 30 seconds" in text) != stops
     time.sleep(2)
     assert "NEXTOS" not in m.text()
-    m.key("x")
-    m.key("c")
+    if stops:
+        m.key("x")
+        m.key("c")
+    else:
+        time.sleep(15)  # of 30 seconds in the machine
+        assert "NEXTOS" not in m.text()
     assert "NEXTOS" in m.wait()

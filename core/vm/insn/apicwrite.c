@@ -166,7 +166,7 @@ static inline void put(struct apicwrite *out, unsigned length, unsigned size, un
 static inline __attribute__((always_inline)) int decode_mov(const uint8_t *p, unsigned before,
 							    unsigned rex, struct apicwrite *out)
 {
-	unsigned op = p[0], modrm = p[1], size = rex & REX_W ? 8 : 4;
+	unsigned op = p[0], modrm = p[1], size = 4u << (rex >> 3 & 1); /* REX.W */
 	unsigned length;
 
 	if (op == 0x89) {

@@ -53,8 +53,8 @@ struct insn_operand {
 	bool high;     /* INSN_REG: AH, CH, DH, BH (reg is 0..3) */
 };
 
-/* seg : base + index * scale + disp, modulo the address size. Strings: see insn_op; no mem is given
- * for them. */
+/* seg : base + index * scale + disp, modulo the address size. Strings: seg and address_size only.
+ */
 struct insn_mem {
 	uint8_t seg;   /* enum insn_seg; defaults are filled in */
 	uint8_t base;  /* register, INSN_RIP (address of the next instruction), or INSN_REG_NONE */

@@ -80,65 +80,34 @@ static void event_redeliver(struct vmcb_control *c)
 	if (type == SVM_EVENT_TYPE_SOFT || (type == SVM_EVENT_TYPE_EXCP && (vector == 3 || vector == 4)))
 		return;
 	c->eventinj = c->exitintinfo;
+	/* QEMU's TCG calls every event that is no INT n an exception; no exception has such a vector */
+	if (type == SVM_EVENT_TYPE_EXCP && vector >= 32)
+		c->eventinj &= ~SVM_EVENT_TYPE_MASK; /* SVM_EVENT_TYPE_INTR is 0 */
 }
 
 /* ---- handlers, in the order of the exit codes ---- */
 
-/* Without decode assists the instruction must be read to know the register. */
-static enum exit_result cr_write(struct vcpu *v, unsigned n)
+/*
+ * MOV to CR4, which exits only where the CPU has bits that are hidden from the guest. Without decode
+ * assists the instruction must be read to know the register.
+ */
+static enum exit_result exit_cr4_write(struct vcpu *v)
 {
 	struct vmcb *b = svm_vmcb(v);
 	struct insn_fields f;
-	uint64_t value;
-	int length;
+	int length = emulate_length(v, INSN_MOV_TO_CR, &f);
 
-	if ((length = emulate_length(v, INSN_MOV_TO_CR, &f)) > 0) {
-		value = emulate_gpr(v, f.rm);
-	} else if (n == 0 && (length = emulate_length(v, INSN_LMSW, &f)) > 0 && f.rm != INSN_REG_NONE) {
-		/* LMSW can set PE, not clear it */
-		value = (b->save.cr0 & ~UINT64_C(0xe)) | (emulate_gpr(v, f.rm) & 0xf);
-	} else if (n == 0 && (length = emulate_length(v, INSN_CLTS, NULL)) > 0) {
-		value = b->save.cr0 & ~CR0_TS;
-	} else {
+	if (length <= 0)
 		return EXIT_RESUME;
-	}
-	if (n == 4) {
-		if (value & ~guest_features.cr4_allowed)
-			return emulate_gp(v);
-		b->save.cr4 = value;
-		b->control.tlb_control = SVM_TLB_FLUSH_ALL;
-	} else {
-		/* reached by selective write: CD or NW change; all else goes along (APM 2 15.8.1) */
-		if (!(b->save.cs.attrib & SEG_ATTR_L) && !(b->save.efer & EFER_LMA))
-			value = (uint32_t)value;
-		if ((value & CR0_NW && !(value & CR0_CD)) || (value & CR0_PG && !(value & CR0_PE)) || value >> 32)
-			return emulate_gp(v);
-		uint64_t change = value ^ b->save.cr0;
+	uint64_t value = emulate_gpr(v, f.rm);
 
-		if (change & (CR0_PG | CR0_PE)) {
-			/* rare together with CD: let the CPU do the rest with the cache bits as they are */
-			log_printf("CR0 write %#lx changes paging and caching at once\n", value);
-		}
-		b->save.cr0 = value | CR0_ET;
-		if (change & CR0_PG && b->save.efer & EFER_LME)
-			b->save.efer = value & CR0_PG ? b->save.efer | EFER_LMA : b->save.efer & ~EFER_LMA;
-		b->control.tlb_control = SVM_TLB_FLUSH_ALL;
-		if (change & CR0_CD && value & CR0_CD)
-			__asm__ volatile("wbinvd" : : : "memory");
-	}
+	if (value & ~guest_features.cr4_allowed)
+		return emulate_gp(v);
+	b->save.cr4 = value;
+	b->control.tlb_control = SVM_TLB_FLUSH_ALL;
 	b->control.clean &= ~SVM_CLEAN_CRX;
 	svm_advance(v, (unsigned)length);
 	return EXIT_RESUME;
-}
-
-static enum exit_result exit_cr0_write(struct vcpu *v)
-{
-	return cr_write(v, 0);
-}
-
-static enum exit_result exit_cr4_write(struct vcpu *v)
-{
-	return cr_write(v, 4);
 }
 
 /* #DB is taken only while an IRET is stepped over: the guest's NMI handler has ended. */
@@ -275,7 +244,13 @@ static enum exit_result exit_npf(struct vcpu *v)
 
 static _Noreturn enum exit_result exit_invalid(struct vcpu *v)
 {
-	panic("VMRUN refused the guest's state at RIP %#lx", svm_vmcb(v)->save.rip);
+	const struct vmcb *b = svm_vmcb(v);
+	const struct vmcb_save *g = &b->save;
+
+	log_printf("VMCB: CR0 %lx CR4 %lx EFER %lx CS %x %x TR %x %x DR6 %lx DR7 %lx ASID %u intercepts %08x %08x\n", g->cr0,
+		   g->cr4, g->efer, g->cs.selector, g->cs.attrib, g->tr.selector, g->tr.attrib, g->dr6, g->dr7,
+		   b->control.guest_asid, b->control.intercept[3], b->control.intercept[4]);
+	panic("VMRUN refused the guest's state at RIP %#lx", g->rip);
 }
 
 /* An exit that was never asked for: let the guest see what an unknown instruction gives it. */
@@ -305,13 +280,11 @@ static const struct exit_row {
 	uint8_t insn; /* enum insn_kind */
 	uint8_t cache; /* index of the length cache */
 } rows[ROW_COUNT] = {
-	[SVM_EXIT_CR0_WRITE] = { exit_cr0_write, 0, 0, 0 },
 	[SVM_EXIT_CR4_WRITE] = { exit_cr4_write, 0, 0, 0 },
 	[SVM_EXIT_EXCP0 + VECTOR_DB] = { exit_db, 0, 0, 0 },
 	[SVM_EXIT_EXCP0 + VECTOR_SX] = { exit_sx, 0, 0, 0 },
 	[SVM_EXIT_NMI] = { exit_nmi, 0, 0, 0 },
 	[SVM_EXIT_VINTR] = { exit_vintr, 0, 0, 0 },
-	[SVM_EXIT_CR0_SEL_WRITE] = { exit_cr0_write, 0, 0, 0 },
 	[SVM_EXIT_CPUID] = { exit_cpuid, LEAN, INSN_CPUID, 0 },
 	[SVM_EXIT_IRET] = { exit_iret, LEAN, 0, 0 },
 	[SVM_EXIT_INVD] = { exit_invd, 0, INSN_INVD, 3 },

@@ -126,7 +126,8 @@ static int svm_cpu_on(struct vcpu *v, const char **reason)
 
 static void svm_cpu_off(struct vcpu *v)
 {
-	(void)v;
+	svm_vmload(v->vendor_pa); /* SYSCALL, SYSENTER registers and the like are the guest's again */
+	svm_stgi();
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) & ~EFER_SVME);
 	wrmsr(MSR_VM_HSAVE_PA, 0);
 }

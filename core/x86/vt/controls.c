@@ -281,9 +281,12 @@ int vt_controls_check(const struct vt_caps *caps, const struct vt_controls *reso
 	     (resolved->invvpid_single && !own.invvpid_single) ||
 	     (resolved->invvpid_all && !own.invvpid_all)))
 		lack = "the boot CPU's EPT capabilities";
-	if (lack == NULL &&
-	    (resolved->cr0_fixed0 != own.cr0_fixed0 || resolved->cr0_fixed1 != own.cr0_fixed1 ||
-	     resolved->cr4_fixed0 != own.cr4_fixed0 || resolved->cr4_fixed1 != own.cr4_fixed1))
+	/* More freedom here is fine: what the boot CPU demands and forbids is what guests are held
+	 * to. */
+	if (lack == NULL && ((own.cr0_fixed0 & ~resolved->cr0_fixed0) != 0 ||
+			     (resolved->cr0_fixed1 & ~own.cr0_fixed1) != 0 ||
+			     (own.cr4_fixed0 & ~resolved->cr4_fixed0) != 0 ||
+			     (resolved->cr4_fixed1 & ~own.cr4_fixed1) != 0))
 		lack = "the boot CPU's fixed CR0 and CR4 bits";
 	if (lack == NULL)
 		return 0;
