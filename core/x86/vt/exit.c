@@ -190,10 +190,6 @@ static enum exit_result exit_init(struct vcpu *v)
 static enum exit_result exit_sipi(struct vcpu *v)
 {
 	startup_take_sipi(v, (uint8_t)vt_read(VMCS_EXIT_QUALIFICATION));
-	v->nmi_pending = false;
-	/* nmi_flush_all() has not waited for this CPU: behind the change of run_state, which it looked at */
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	vmm_ops->flush(v);
 	return EXIT_RESUME;
 }
 
