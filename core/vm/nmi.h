@@ -23,6 +23,8 @@ void nmi_take_kicks(struct vcpu *v);
  * preserved. Context: any but the NMI handler.
  */
 void nmi_kick(uint32_t index, uint32_t kicks);
+/* Flush this CPU's nested translations, and answer all requests for that so far. Context: exit handler of `v`. */
+void nmi_flush_self(struct vcpu *v);
 /* Make every active CPU flush its nested translations, this one included, and wait until all did. */
 void nmi_flush_all(void);
 /* Panic: stop the other CPUs, and let each show its guest. */

@@ -97,7 +97,7 @@ struct vcpu {
 	uint32_t sipi_vector; /* atomic: 0x100 | vector of a start-up IPI, 0 none */
 	enum run_state run_state;
 	bool active; /* this CPU runs under the VMM */
-	bool flush_done; /* atomic: answers KICK_FLUSH */
+	uint32_t flushes_done; /* atomic: answers KICK_FLUSH, see nmi_flush_all() */
 	bool nmi_blocked; /* the guest is in its NMI handler (AMD-V tracks it by IRET) */
 	bool nmi_pending; /* one NMI waits for the guest's handler to end */
 	uint64_t apic_base; /* guest's IA32_APIC_BASE as last seen */
