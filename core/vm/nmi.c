@@ -5,9 +5,11 @@
 #include "core/panic.h"
 #include "core/vm/handover.h"
 #include "core/vm/startup.h"
+#include "core/vm/emulate.h"
 #include "core/vmm_ops.h"
 #include "core/x86/apic.h"
 #include "core/x86/clock.h"
+#include "core/x86/cpu.h"
 #include "core/x86/percpu.h"
 
 #define STOP_TIMEOUT_US 100000
@@ -34,6 +36,15 @@ void nmi_host(void)
 		vmm_ops->force_exit(v);
 	if (__atomic_load_n(&v->kick, __ATOMIC_RELAXED) & KICK_STOP)
 		panic_stop();
+}
+
+void nmi_host_machine_check(void)
+{
+	struct vcpu *v = &this_cpu()->vcpu;
+
+	v->mc_pending = 1;
+	if (v->active && vmm_ops->force_exit)
+		vmm_ops->force_exit(v);
 }
 
 /* Requests to flush so far. A CPU notes which it has seen before it flushes: requests may overlap. */
@@ -84,11 +95,13 @@ void nmi_exit(struct vcpu *v, bool from_guest)
 	uint32_t seen = __atomic_exchange_n(&v->host_nmi, 0, __ATOMIC_ACQ_REL) + (from_guest ? 1 : 0);
 
 	nmi_take_kicks(v);
-	if (seen == 0)
-		return;
+	if (v->mc_pending) {
+		v->mc_pending = 0;
+		emulate_exception(v, VECTOR_MC, 0);
+	}
 	while (seen && claim_kick(this_cpu()->index))
 		seen--;
-	if (seen)
+	if (seen || v->nmi_pending)
 		vmm_ops->inject_nmi(v);
 }
 

@@ -10,6 +10,8 @@
  * the coming entry exit at once.
  */
 void nmi_host(void);
+/* From the IDT: a machine check in host mode from which execution can go on; the guest gets it at its next entry. */
+void nmi_host_machine_check(void);
 /*
  * The exit for an NMI, or an exit forced by nmi_host(): decide whose it is. Kicks are taken first; what
  * nobody claims is injected. `from_guest` is true when this exit itself stands for one more NMI.
