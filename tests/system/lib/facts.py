@@ -4,7 +4,8 @@
 import re
 
 # Features the VMM hides because it uses or cannot offer them (Documentation: shown = works).
-HIDDEN = {"svm", "vmx", "smx", "sgx", "intel_pt", "hfi", "uintr", "pconfig", "tme", "sme", "sev", "sev_es", "sev_snp", "pks", "user_shstk",
+# "hypervisor" is the emulator's bit: the VMM shows none unless asked to.
+HIDDEN = {"hypervisor", "svm", "vmx", "smx", "sgx", "intel_pt", "hfi", "uintr", "pconfig", "tme", "sme", "sev", "sev_es", "sev_snp", "pks", "user_shstk",
           "ibt", "skinit", "npt", "lbrv", "svm_lock", "nrip_save", "tsc_scale", "vmcb_clean", "flushbyasid", "decodeassists",
           "pausefilter", "pfthreshold", "avic", "v_vmsave_vmload", "vgif", "v_spec_ctrl", "vnmi", "tpr_shadow", "flexpriority",
           "ept", "vpid", "ept_ad"}
@@ -26,9 +27,31 @@ def e820(m):
 
 
 def ram_below_4g(m):
-    """Bytes of usable RAM below 4 GiB, and the end of the highest such range."""
-    rows = [(a, b + 1) for a, b, kind in e820(m) if kind == "System RAM" and a < 1 << 32]
-    return sum(b - a for a, b in rows), max(b for a, b in rows)
+    """Usable RAM below 4 GiB: [(first, last + 1)], neighbours joined."""
+    joined = []
+    for first, last, kind in e820(m):
+        if kind != "System RAM" or first >= 1 << 32:
+            continue
+        if joined and joined[-1][1] == first:
+            joined[-1] = (joined[-1][0], last + 1)
+        else:
+            joined.append((first, last + 1))
+    return joined
+
+
+def missing(before, after):
+    """The parts of the ranges `before` that are not in the ranges `after`; both sorted, neighbours joined."""
+    gone = []
+    for first, end in before:
+        for a, b in after:
+            if b <= first or a >= end:
+                continue
+            if first < a:
+                gone.append((first, a))
+            first = b
+        if first < end:
+            gone.append((first, end))
+    return gone
 
 
 def pci(m):
