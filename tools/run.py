@@ -316,7 +316,10 @@ def relay(proc, console, keyboard, screen, deadline):
         if console in ready:
             try:
                 data = os.read(console, 65536)
-            except OSError:
+            except OSError:  # a terminal whose other side is gone
+                data = b""
+            if not data:
+                proc.wait(10)
                 return "end"
             screen(data)
         if keyboard in ready:
