@@ -109,6 +109,61 @@ static uint64_t region_bytes(uint32_t cpu_total)
 	return align_up(size, SIZE_2M);
 }
 
+static const void *map_table(void *arg, uint64_t pa, size_t len)
+{
+	(void)arg;
+	return vmmap_firmware(pa, len);
+}
+
+/* Before the VMM's address space exists: the boot tables map the first 4 GiB one to one. */
+static const void *map_table_early(void *arg, uint64_t pa, size_t len)
+{
+	(void)arg;
+	return pa && pa + len <= SIZE_4G ? (const void *)(uintptr_t)pa : NULL;
+}
+
+/* The MADT of `a`, or NULL when there is none. */
+static const struct madt *read_madt(const struct acpi *a)
+{
+	static struct madt madt;
+	uint64_t pa;
+	uint32_t len;
+
+	if (acpi_find(a, "APIC", 0, &pa, &len) != 0)
+		return NULL;
+	const void *table = acpi_table(a, pa, "APIC", &len);
+
+	return table && madt_parse(table, len, &madt) == 0 ? &madt : NULL;
+}
+
+static uint32_t cpus_in_machine(void)
+{
+	struct acpi early;
+	const struct madt *madt = acpi_init(&early, map_table_early, NULL, boot.rsdp) == 0 ? read_madt(&early) : NULL;
+
+	return madt ? madt->cpus_enabled : 1;
+}
+
+static int find_cpus(void)
+{
+	uint32_t self = apic_id();
+	int err = percpu_alloc(0, self);
+	const struct madt *madt = has_acpi ? read_madt(&acpi) : NULL;
+
+	cpu_count = 1;
+	if (err || !madt)
+		return err;
+	for (unsigned i = 0; i < madt->cpu_count && cpu_count < BOOT_MAX_CPUS; i++) {
+		if (!madt->cpu[i].enabled || madt->cpu[i].apic_id == self)
+			continue;
+		err = percpu_alloc(cpu_count, madt->cpu[i].apic_id);
+		if (err)
+			return err;
+		cpu_count++;
+	}
+	return 0;
+}
+
 int start_early(const struct boot_info *bi)
 {
 	boot = *bi;
@@ -128,7 +183,7 @@ int start_early(const struct boot_info *bi)
 	}
 	if (boot.firmware == BOOT_UEFI)
 		return 0;
-	uint64_t size = region_bytes(0);
+	uint64_t size = region_bytes(cpus_in_machine());
 	int err = memmap_choose_region(boot.mmap, boot.mmap_count, size, SIZE_2M, SIZE_4G, &boot.region_base);
 
 	if (err) {
@@ -142,38 +197,6 @@ int start_early(const struct boot_info *bi)
 	}
 	boot.region_size = size;
 	boot.image_size = (uint64_t)(image_end - image_start);
-	return 0;
-}
-
-static const void *map_table(void *arg, uint64_t pa, size_t len)
-{
-	(void)arg;
-	return vmmap_firmware(pa, len);
-}
-
-static int find_cpus(void)
-{
-	static struct madt madt;
-	uint64_t pa;
-	uint32_t len;
-	uint32_t self = apic_id();
-	int err = percpu_alloc(0, self);
-
-	cpu_count = 1;
-	if (err || !has_acpi || acpi_find(&acpi, "APIC", 0, &pa, &len) != 0)
-		return err;
-	const void *table = acpi_table(&acpi, pa, "APIC", &len);
-
-	if (!table || madt_parse(table, len, &madt) != 0)
-		return 0;
-	for (unsigned i = 0; i < madt.cpu_count && cpu_count < BOOT_MAX_CPUS; i++) {
-		if (!madt.cpu[i].enabled || madt.cpu[i].apic_id == self)
-			continue;
-		err = percpu_alloc(cpu_count, madt.cpu[i].apic_id);
-		if (err)
-			return err;
-		cpu_count++;
-	}
 	return 0;
 }
 

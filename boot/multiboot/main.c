@@ -6,8 +6,10 @@
 #include "core/console.h"
 #include "core/log.h"
 #include "core/start.h"
+#include "core/vm/vmcall.h"
 #include "core/x86/clock.h"
 #include "core/x86/reset.h"
+#include "core/x86/trap.h"
 
 extern char image_start[], image_end[];
 void multiboot_relocate(uint64_t dst_phys, uint64_t size);
@@ -68,15 +70,24 @@ void multiboot_main(uint32_t magic, uint32_t info)
 			   "Press r to reboot.\n");
 		halt();
 	}
-	if (realmode_reserve(&info_block) != 0 || start_early(&info_block) != 0)
-		goto continue_without;
+	trap_init();
+	trap_load();
+	if (vmcall_is_guest()) {
+		log_printf("BitVisor is already running. Boot the operating system's disk instead. "
+			   "Press r to reboot.\n");
+		halt();
+	}
+	if (realmode_reserve(&info_block) != 0) {
+		log_printf(
+		    "BitVisor is not started: the memory map is too long. Press r to reboot.\n");
+		halt();
+	}
+	if (start_early(&info_block) != 0)
+		realmode_continue_native(&info_block);
 	const struct boot_info *bi = start_boot_info();
 
 	multiboot_relocate(bi->region_base, bi->image_size);
-	if (start_init() == 0)
-		start_bios_guest();
-continue_without:
-	log_printf("Continuing without BitVisor is not possible on this machine yet. Press r to "
-		   "reboot.\n");
-	halt();
+	if (start_init() != 0)
+		realmode_continue_native(&info_block); /* its map does not have the VMM's region */
+	start_bios_guest();
 }

@@ -4,16 +4,20 @@
 #include "core/addr.h"
 #include "core/errno.h"
 #include "core/mm/memmap.h"
+#include "core/mm/pages.h"
 #include "core/panic.h"
 #include "core/start.h"
 #include "core/string.h"
 #include "core/vm/gmem.h"
 #include "core/vm/handover.h"
+#include "core/x86/cpu.h"
 
 #define STUB_MAX   0x800u /* code and data; the map follows */
 #define E820_ENTRY 24u
 
 extern const uint8_t realmode_stub[], realmode_stub_end[], realmode_data[];
+extern const uint8_t realmode_native[], realmode_native_end[];
+extern uint64_t boot_pml4[];
 
 struct __attribute__((packed)) realmode_data {
 	uint16_t map_count;
@@ -43,17 +47,15 @@ int realmode_reserve(struct boot_info *bi)
 	return err;
 }
 
-void realmode_guest_state(struct vcpu_state *s)
+/* Code, data and map into the two pages at `page`, which the BIOS will see. */
+static void install(uint8_t *page, const struct boot_info *bi)
 {
-	const struct boot_info *bi = start_boot_info();
 	const struct config *c = start_config();
-	uint64_t base = bi->low_base + PAGE_SIZE;
-	uint8_t *page = gmem_at(GPA(base), REALMODE_BYTES - PAGE_SIZE);
 	size_t size = (size_t)(realmode_stub_end - realmode_stub);
 	struct memmap_bios views;
 	uint32_t count = bi->mmap_count;
 
-	ASSERT(page && size <= STUB_MAX);
+	ASSERT(size <= STUB_MAX);
 	if (count > (REALMODE_BYTES - PAGE_SIZE - STUB_MAX) / E820_ENTRY)
 		panic("the memory map has %u entries, too many for INT 15h", count);
 	memmap_bios_views(bi->mmap, bi->mmap_count, &views);
@@ -71,7 +73,29 @@ void realmode_guest_state(struct vcpu_state *s)
 	};
 
 	memcpy(page + (realmode_data - realmode_stub), &d, sizeof(d));
+}
+
+void realmode_guest_state(struct vcpu_state *s)
+{
+	const struct boot_info *bi = start_boot_info();
+	uint64_t base = bi->low_base + PAGE_SIZE;
+	uint8_t *page = gmem_at(GPA(base), REALMODE_BYTES - PAGE_SIZE);
+
+	ASSERT(page);
+	install(page, bi);
 	handover_real_mode(s, (uint16_t)(base >> 4), 0, 0);
+}
+
+void realmode_continue_native(const struct boot_info *bi)
+{
+	uint64_t low = bi->low_base, stub = low + PAGE_SIZE;
+
+	write_cr3(virt_to_phys(boot_pml4).a); /* has the identity map */
+	memcpy((void *)(uintptr_t)low, realmode_native,
+	       (size_t)(realmode_native_end - realmode_native));
+	install((uint8_t *)(uintptr_t)stub, bi);
+	__asm__ volatile("jmp *%0" : : "r"(low), "D"(low), "S"(stub >> 4) : "memory");
+	__builtin_unreachable();
 }
 
 _Static_assert(sizeof(struct boot_mmap_entry) == E820_ENTRY,

@@ -18,3 +18,8 @@ int realmode_reserve(struct boot_info *bi);
 /* Put the code there and make the state in which the guest begins. Context: boot CPU, start_init()
  * done. */
 void realmode_guest_state(struct vcpu_state *s);
+/*
+ * Go on without a VMM: put the code there and run it natively, with the memory map in `bi`. Context: boot
+ * CPU, nothing of VMX or SVM on, no other CPU started.
+ */
+_Noreturn void realmode_continue_native(const struct boot_info *bi);

@@ -4,7 +4,7 @@
 #include "core/spinlock.h"
 #include "core/string.h"
 
-uint64_t region_base;
+uint64_t region_base = BOOT_IMAGE_PHYS; /* until the image is moved */
 uint64_t region_size;
 
 static struct spinlock lock;

@@ -7,6 +7,10 @@
 
 struct features guest_features;
 
+#define HYPERVISOR_LEAF 0x40000000u
+
+static uint32_t hypervisor_bit; /* CPUID 1 ECX bit 31 with vmm.cpuid_hypervisor, else 0 */
+
 static void host_cpuid(void *arg, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
 {
 	struct cpuid_regs r = cpuid(leaf, subleaf);
@@ -50,6 +54,7 @@ void cpuid_init(void)
 	features_resolve(&guest_features, &caps,
 			 start_config()->cpuid_unknown == CONFIG_CPUID_UNKNOWN_SHOW);
 	cpuid_cr4_hidden = cr4_hidden();
+	hypervisor_bit = start_config()->cpuid_hypervisor ? 1u << 31 : 0;
 }
 
 void cpuid_emulate(struct vcpu *v)
@@ -62,6 +67,7 @@ void cpuid_emulate(struct vcpu *v)
 	/* bits that show the guest's CR4, where the CPU has shown the host's (SDM 2A, CPUID) */
 	if (leaf == 1) {
 		r.ecx &= ~FEATURES_DYNAMIC_LEAF1_ECX;
+		r.ecx |= hypervisor_bit;
 		if (vmm_ops->cr(v, 4) & CR4_OSXSAVE)
 			r.ecx |= FEATURES_DYNAMIC_LEAF1_ECX;
 	} else if (leaf == 7 && subleaf == 0) {
@@ -71,6 +77,13 @@ void cpuid_emulate(struct vcpu *v)
 	} else if (leaf == 0xd && subleaf == 0 && guest_features.xsave_bytes) {
 		r.ecx = guest_features
 			    .xsave_bytes; /* for what XCR0 may hold, hidden components left out */
+	}
+	if (leaf == HYPERVISOR_LEAF && hypervisor_bit) {
+		v->gpr[GPR_RAX] = HYPERVISOR_LEAF;
+		v->gpr[GPR_RBX] = 0x56746942; /* "BitVisor" */
+		v->gpr[GPR_RCX] = 0x726f7369;
+		v->gpr[GPR_RDX] = 0;
+		return;
 	}
 	v->gpr[GPR_RAX] = r.eax & mask[FEATURE_EAX];
 	v->gpr[GPR_RBX] = r.ebx & mask[FEATURE_EBX];

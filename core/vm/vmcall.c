@@ -3,11 +3,18 @@
 #include "core/vm/vmcall.h"
 #include "core/string.h"
 #include "core/vm/gmem.h"
-#include "core/vm/handover.h"
+#include "core/x86/cpu.h"
 
 #define NAME_MAX 256
 
 extern const struct vmcall section_vmcall_start[], section_vmcall_end[];
+
+uint64_t vmcall_handshake(uint64_t magic, const char *name, bool vmmcall); /* trap.S */
+
+bool vmcall_is_guest(void)
+{
+	return vmcall_handshake(VMCALL_MAGIC, "get_status", !cpu_is_intel()) == ~VMCALL_MAGIC;
+}
 
 /* Call 0: number of the call named at RBX, or 0. */
 static void get_number(struct vcpu *v)

@@ -114,6 +114,29 @@ xsetbv_safe:
 	ret
 	extable	1b, safe_failed
 
+/*
+ * uint64_t vmcall_handshake(uint64_t magic, const char *name, bool vmmcall): call 0 of whatever VMM there
+ * is; returns its RCX, 0 when the instruction faults.
+ */
+	.globl	vmcall_handshake
+vmcall_handshake:
+	pushq	%rbx
+	movq	%rdi, %rcx
+	movq	%rsi, %rbx
+	xorl	%eax, %eax
+	testl	%edx, %edx
+	jnz	2f
+1:	vmcall
+	jmp	3f
+2:	vmmcall
+3:	movq	%rcx, %rax
+	popq	%rbx
+	ret
+4:	xorl	%ecx, %ecx
+	jmp	3b
+	extable	1b, 4b
+	extable	2b, 4b
+
 safe_failed:
 	xorl	%eax, %eax
 	ret
