@@ -4,6 +4,7 @@
 #include "core/errno.h"
 #include "core/mm/pages.h"
 #include "core/mm/pgtable.h"
+#include "core/panic.h"
 #include "core/spinlock.h"
 #include "core/x86/cpu.h"
 
@@ -62,6 +63,13 @@ static int map_guest(uint64_t base, uint64_t end)
 	return pt_map(&vmm_pt, VMMAP_GUEST_BASE + base, base, end - base, PT_RW, PT_WB);
 }
 
+static void check_leaf(void *arg, uint64_t va, const struct pt_leaf *leaf)
+{
+	(void)arg;
+	(void)va;
+	ASSERT(!(leaf->perm & PT_W) || !(leaf->perm & PT_X));
+}
+
 int vmmap_init(const struct boot_mmap_entry *map, uint32_t count)
 {
 	const char *region_end = (const char *)image_start + region_size;
@@ -91,6 +99,7 @@ int vmmap_init(const struct boot_mmap_entry *map, uint32_t count)
 	 * them. */
 	err = pt_map(&vmm_pt, device_next, 0, PAGE_SIZE, PT_R, PT_UC);
 	device_next += PAGE_SIZE;
+	pt_for_each(&vmm_pt, check_leaf, NULL); /* nothing is both writable and executable */
 	const uint64_t *top = phys_to_virt(HPA(vmm_pt.root));
 
 	for (unsigned i = 256; i < 511; i++)

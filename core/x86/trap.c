@@ -56,6 +56,11 @@ void trap_handle(struct trap_frame *f)
 		nmi_host();
 		return;
 	}
+	/* MCG_STATUS.RIPV (SDM 3B 16.3.1.2): the interrupted instruction can go on, so the guest's handler decides */
+	if (f->vector == VECTOR_MC && cpu_count && (rdmsr(MSR_MCG_STATUS) & 1)) {
+		nmi_host_machine_check();
+		return;
+	}
 	if (f->vector == VECTOR_SX) { /* AMD-V: an INIT, redirected by VM_CR.R_INIT */
 		startup_host_init();
 		return;

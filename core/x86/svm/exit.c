@@ -12,6 +12,7 @@
 #include "core/vm/vmcall.h"
 #include "core/vmm_ops.h"
 #include "core/x86/cpu.h"
+#include "core/x86/percpu.h"
 #include "core/x86/reset.h"
 #include "core/x86/svm/svm.h"
 
@@ -44,16 +45,16 @@ static void nmi_enter(struct vcpu *v)
 
 void svm_inject_nmi(struct vcpu *v)
 {
-	if (v->nmi_blocked || svm_vmcb(v)->control.eventinj & SVM_EVENT_VALID) {
+	v->nmi_pending = false;
+	if (v->nmi_blocked) {
+		v->nmi_pending = true; /* until exit_iret() */
+	} else if (svm_vmcb(v)->control.eventinj & SVM_EVENT_VALID) {
+		/* another event goes first; an NMI of our own brings the CPU back right behind it */
 		v->nmi_pending = true;
-		if (!v->nmi_blocked) { /* another event goes first: come back after one instruction
-					*/
-			svm_vmcb(v)->control.intercept[3] |= SVM_INTERCEPT_VINTR;
-			svm_vmcb(v)->control.vintr |= SVM_VINTR_IRQ | SVM_VINTR_IGNORE_TPR;
-		}
-		return;
+		nmi_kick(this_cpu()->index, KICK_NMI);
+	} else {
+		nmi_enter(v);
 	}
-	nmi_enter(v);
 }
 
 void svm_advance(struct vcpu *v, unsigned length)
@@ -123,10 +124,8 @@ static enum exit_result exit_db(struct vcpu *v)
 	b->control.intercept[2] &= ~(1u << VECTOR_DB);
 	b->control.clean &= ~SVM_CLEAN_I;
 	b->save.rflags &= ~RFLAGS_TF;
-	if (v->nmi_pending && !v->nmi_blocked) {
-		v->nmi_pending = false;
-		nmi_enter(v);
-	}
+	if (v->nmi_pending)
+		svm_inject_nmi(v);
 	return EXIT_RESUME;
 }
 
@@ -140,21 +139,6 @@ static enum exit_result exit_sx(struct vcpu *v)
 static enum exit_result exit_nmi(struct vcpu *v)
 {
 	(void)v;
-	return EXIT_RESUME;
-}
-
-/* A virtual interrupt window asked for by svm_inject_nmi(). */
-static enum exit_result exit_vintr(struct vcpu *v)
-{
-	struct vmcb_control *c = &svm_vmcb(v)->control;
-
-	c->intercept[3] &= ~SVM_INTERCEPT_VINTR;
-	c->vintr &= ~(SVM_VINTR_IRQ | SVM_VINTR_IGNORE_TPR);
-	c->clean &= ~(SVM_CLEAN_I | SVM_CLEAN_TPR);
-	if (v->nmi_pending && !v->nmi_blocked) {
-		v->nmi_pending = false;
-		nmi_enter(v);
-	}
 	return EXIT_RESUME;
 }
 
@@ -293,7 +277,6 @@ static const struct exit_row {
     [SVM_EXIT_EXCP0 + VECTOR_DB] = {exit_db, 0, 0, 0},
     [SVM_EXIT_EXCP0 + VECTOR_SX] = {exit_sx, 0, 0, 0},
     [SVM_EXIT_NMI] = {exit_nmi, 0, 0, 0},
-    [SVM_EXIT_VINTR] = {exit_vintr, 0, 0, 0},
     [SVM_EXIT_CPUID] = {exit_cpuid, LEAN, INSN_CPUID, 0},
     [SVM_EXIT_IRET] = {exit_iret, LEAN, 0, 0},
     [SVM_EXIT_INVD] = {exit_invd, 0, INSN_INVD, 3},
@@ -363,7 +346,7 @@ static void host_begin(struct vcpu *v)
 static void host_end(struct vcpu *v)
 {
 	svm_clgi();
-	if (__builtin_expect(v->host_nmi | v->kick | v->init_pending, 0)) {
+	if (__builtin_expect(v->host_nmi | v->kick | v->init_pending | v->mc_pending, 0)) {
 		nmi_exit(v, false);
 		startup_check(v);
 	}
