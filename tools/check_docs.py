@@ -89,6 +89,8 @@ class Checker:
         word = word.rstrip(".,:")
         if any(c in word for c in "<>$=@~+"):
             return
+        if re.search(r"(?<![A-Za-z])NAME(?![A-Za-z])", word):  # stands for a name
+            return
         if word.startswith("/") or word.startswith("-") or ".." in word:
             return
         first = word.split("/")[0]
