@@ -36,7 +36,7 @@ include tests/tests.mk
 include core/config.mk
 include tests/fuzz/fuzz.mk
 include tests/build/build.mk
--include tools/docs.mk
+include tools/docs.mk
 
 $(VMM_OBJS): $(DEPS_READY) | $(CONFIG_H)
 
