@@ -33,6 +33,7 @@ VENDORS = (
         "prefix": "SVM_EXIT_",
         "alias": {"ROW_NPF": "NPF", "ROW_INVALID": "INVALID"},
         "entry_failures": (),
+        "always_on": ("core/x86/svm/controls.c", "must_exit"),
         "format": "{:#05x}",
     },
 )
@@ -53,6 +54,14 @@ def exit_numbers(path, macro):
     if not rows:
         sys.exit(f"{path}: no {macro}() found")
     return rows
+
+
+def always_on(path, array):
+    """Names in the array of exits that are always asked for."""
+    found = re.search(rf"\b{array}\[\] = \{{(.*?)\}};", read(path), re.S)
+    if not found:
+        sys.exit(f"{path}: no array {array} found")
+    return re.findall(r"\w+", found.group(1))
 
 
 class Rows:
@@ -109,6 +118,10 @@ class Rows:
 def vendor_section(vendor):
     numbers = exit_numbers(*vendor["list"])
     rows = Rows(vendor, numbers)
+    if rows.exists and "always_on" in vendor:
+        for name in always_on(*vendor["always_on"]):
+            if rows.number(name) not in rows.handlers:
+                sys.exit(f"{vendor['source']}: {name} is asked for, and has no handler")
     lines = [f"\n## {vendor['title']}\n"]
     if not rows.exists:
         lines.append(f"`{vendor['source']}` is not there yet.\n")
