@@ -165,7 +165,7 @@ def qemu_disk(o, name, path, fmt, how, snapshot, order, cdrom=False):
               "nvme": f"nvme,serial={name}", "virtio": "virtio-blk-pci",
               "usb": "usb-storage,bus=usb.0,removable=on"}[how] + f",drive={name}"
     args = ["-drive", drive, "-device", device + (f",bootindex={order}" if order is not None else "")]
-    return (["-device", "qemu-xhci,id=usb"] if how == "usb" else []) + args
+    return args
 
 
 def qemu_args(o, console):
@@ -185,6 +185,8 @@ def qemu_args(o, console):
         args += ["-drive", f"if=pflash,format=raw,readonly=on,file={OVMF_CODE}",
                  "-drive", f"if=pflash,format=raw,file={variables}"]
 
+    if o.vmm_as == "usb-disk" or o.disk == "usb":
+        args += ["-device", "qemu-xhci,id=usb"]
     path, iso = vmm_medium(o)
     how = "usb" if o.vmm_as == "usb-disk" else "ide"
     # The shell is what OVMF starts when no disk in its boot order can be started: the guest's disk is not in it then.
@@ -314,7 +316,10 @@ def relay(proc, console, keyboard, screen, deadline):
         if console in ready:
             try:
                 data = os.read(console, 65536)
-            except OSError:
+            except OSError:  # a terminal whose other side is gone
+                data = b""
+            if not data:
+                proc.wait(10)
                 return "end"
             screen(data)
         if keyboard in ready:

@@ -66,6 +66,23 @@ def test_cpu_hotplug(machine, row):
     checks.cpu_hotplug(machine)
 
 
+def test_no_suspend_to_ram(machine):
+    """S3 is refused for now, so the guest must not find it (it would take it for a promise)."""
+    assert "deep" not in machine.run("cat /sys/power/mem_sleep 2>/dev/null || true")
+
+
+def test_vmm_memory(machine, row, bare):
+    """From inside the guest the VMM's memory reads as ones, takes no writes, and the VMM goes on."""
+    if row.fw != "bios":
+        pytest.skip("only a BIOS run tells the place of the VMM by comparison with a bare run")
+    a, b = max(facts.ram_missing(bare(row)["ram"], facts.ram_below_4g(machine)), key=lambda hole: hole[1] - hole[0])
+    for address in (a, a + 0x1000, (a + b) // 2 & ~0xFFF, b - 0x1000, b - 0x100):
+        assert machine.run(f"devmem {address:#x} 32") == "0xFFFFFFFF"
+        machine.run(f"devmem {address:#x} 32 0x12345678")
+        assert machine.run(f"devmem {address:#x} 32") == "0xFFFFFFFF"
+    assert machine.run("echo alive") == "alive"
+
+
 def test_quiet_log(machine):
     """The kernel found nothing to warn about, and the VMM did not panic."""
     bad = machine.run("dmesg | grep -E 'BUG:|Oops|Call Trace|unchecked MSR|soft lockup|rcu.*stall' || true")
