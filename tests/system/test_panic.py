@@ -101,9 +101,9 @@ def program(tmp_path_factory):
 def start(request, tmp_path):
     running = []
 
-    def begin(name, words=("vmm.auto_reboot=0",), **options):
+    def begin(name, words=("vmm.auto_reboot=0",), extra=(), **options):
         monitor = Monitor(str(tmp_path / "qmp"))
-        m = Machine(name, elf=DEBUG_ELF, reboot=True, extra=monitor.args, words=words, **options)
+        m = Machine(name, elf=DEBUG_ELF, reboot=True, extra=monitor.args + extra, words=words, **options)
         running.append(m)
         m.__enter__()
         monitor.connect()
@@ -170,13 +170,13 @@ def next_start_shows(m, first):
     """After a warm reset the log of the run before is shown once, after "| "."""
     m.monitor.execute("system_reset")
     text = wait_log(m, r"Log of the run before this one[^\n]*\n(.*?)End of the log of the run before this one", 120)[1]
-    old = text.splitlines()
+    old, wanted = [line for line in text.splitlines() if line.strip()], first.splitlines()
+    if m.options.uefi:  # the firmware's console is in the file as well: look for the panic, in order
+        wanted = wanted[next(i for i, line in enumerate(wanted) if line.startswith("panic(")):]
+        lines = iter(old)
+        assert all(any("| " + line[:60] in other for other in lines) for line in wanted)
+        return
     assert all(line.startswith("| ") for line in old)
-    wanted = first.splitlines()
-    if m.options.uefi:  # the firmware's console is in the file as well
-        start = next(i for i, line in enumerate(wanted) if line.startswith("panic("))
-        wanted = wanted[start:]
-        old = old[-len(wanted):]
     assert [line[2:] for line in old] == wanted
 
 
@@ -229,7 +229,8 @@ def test_parked_cpus(start, program):
 
 def test_frame_buffer(start, program, tmp_path):
     """UEFI: the panic is drawn over what the guest shows, and outlives a reset."""
-    m = start("panic-uefi", cpus=2, fw="uefi-bootopt")
+    # not -vga std: GRUB has a driver of its own for that, and sets a mode that the VMM cannot know
+    m = start("panic-uefi", cpus=2, fw="uefi-bootopt", extra=("-vga", "virtio"))
     m.boot()
     install(m, program)
     m.send_command("/tmp/p 2")
