@@ -3,8 +3,8 @@
 #pragma once
 
 /*
- * Value names, one list a line: N(enumerator, value, "name"). The first of two names with the same value
- * is the one that is printed.
+ * Value names, one list a line: N(enumerator, value, "name"). The first of two names with the same
+ * value is the one that is printed.
  */
 /* clang-format off */
 #define CONFIG_NAMES_STARTUP(N) \

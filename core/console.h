@@ -5,17 +5,21 @@
 #include <stdint.h>
 #include "core/boot.h"
 
-/* Send the log to a 16550 at `port`, 115200 8N1, output only. The port stays the guest's. Context: start-up. */
+/* Send the log to a 16550 at `port`, 115200 8N1, output only. The port stays the guest's. Context:
+ * start-up. */
 void console_serial_init(uint16_t port);
 /* Send the log to the VGA text screen until console_release(). Context: start-up, BIOS. */
 void console_text_init(void);
-/* Send the log to the firmware's console until console_release(). Context: start-up, UEFI, firmware's CR3 half mapped. */
+/* Send the log to the firmware's console until console_release(). Context: start-up, UEFI,
+ * firmware's CR3 half mapped. */
 void console_uefi_init(const struct boot_info *bi);
-/* After the address space was built: address the screen through it, and the frame buffer that a panic will need. */
+/* After the address space was built: address the screen through it, and the frame buffer that a
+ * panic will need. */
 void console_remap(const struct boot_info *bi);
 /* The guest owns screen and firmware from here. */
 void console_release(void);
-/* A panic: take the text screen (BIOS machines) or the frame buffer back and show what the log prints. */
+/* A panic: take the text screen (BIOS machines) or the frame buffer back and show what the log
+ * prints. */
 void console_panic(void);
 #define CONSOLE_COLUMNS 80
 #define CONSOLE_ROWS    25

@@ -14,7 +14,8 @@ void initcall_run(enum initcall_stage stage)
 
 	if (count == 0) {
 		ASSERT(section_initcall_end - section_initcall_start <= INITCALL_MAX);
-		for (const struct initcall *c = section_initcall_start; c < section_initcall_end; c++)
+		for (const struct initcall *c = section_initcall_start; c < section_initcall_end;
+		     c++)
 			sorted[count++] = c;
 		initcall_sort(sorted, count);
 	}

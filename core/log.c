@@ -10,7 +10,7 @@
 #define SHOWN_SIZE 16384u /* of an earlier log: its end; a serial port takes 1.4 s for that */
 #define OLD        "| "
 
-static struct log_ring *ring; /* NULL until the region is known */
+static struct log_ring *ring;  /* NULL until the region is known */
 static char early[EARLY_SIZE]; /* the log until then */
 static uint32_t early_length;
 static void (*sinks[SINK_MAX])(const char *text, size_t length);
@@ -92,10 +92,12 @@ void log_keep_in(struct log_ring *memory)
 	uint32_t pos = 0;
 
 	if (left) {
-		log_printf("Log of the run before this one%s:\n", memory->length > SHOWN_SIZE ? " (its end)" : "");
+		log_printf("Log of the run before this one%s:\n",
+			   memory->length > SHOWN_SIZE ? " (its end)" : "");
 		if (memory->length > SHOWN_SIZE) {
 			pos = memory->length - SHOWN_SIZE;
-			logring_line(memory, &pos, line, sizeof(line)); /* most likely not a whole one */
+			logring_line(memory, &pos, line,
+				     sizeof(line)); /* most likely not a whole one */
 		}
 		while (logring_line(memory, &pos, line, sizeof(line)))
 			show_old(line);
@@ -106,7 +108,8 @@ void log_keep_in(struct log_ring *memory)
 	keep(early, early_length);
 }
 
-uint32_t log_page(uint32_t pos, unsigned columns, unsigned rows, void (*put)(const char *text, size_t length))
+uint32_t log_page(uint32_t pos, unsigned columns, unsigned rows,
+		  void (*put)(const char *text, size_t length))
 {
 	static char line[512];
 	unsigned used = 0;

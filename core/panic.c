@@ -24,14 +24,17 @@ static bool is_code(uint64_t a)
 	return a >= (uintptr_t)image_start && a < (uintptr_t)image_text_end;
 }
 
-/* End of what can be read above `rsp`: stacks end at guard pages, reading one would be the next panic. */
+/* End of what can be read above `rsp`: stacks end at guard pages, reading one would be the next
+ * panic. */
 static uint64_t stack_end(uint64_t rsp)
 {
 	const struct cpu *cpu = cpu_current();
 	uint64_t block = (uintptr_t)cpu - CPU_STRUCT;
 
 	if (!cpu) /* the boot stack in the image, or the firmware's */
-		return rsp >= (uintptr_t)image_start && rsp < (uintptr_t)image_end ? (uintptr_t)image_end : align_up(rsp + 1, PAGE_SIZE);
+		return rsp >= (uintptr_t)image_start && rsp < (uintptr_t)image_end
+			   ? (uintptr_t)image_end
+			   : align_up(rsp + 1, PAGE_SIZE);
 	if (rsp >= block + CPU_STACK_BOTTOM && rsp < block + CPU_STRUCT)
 		return block + CPU_STRUCT;
 	if (rsp >= block && rsp < block + CPU_STACK_BOTTOM && ((rsp - block) & 0x1000))
@@ -63,18 +66,24 @@ static void show_stack(uint64_t rsp)
 static void show_guest(uint32_t index, const struct vcpu_state *s)
 {
 	log_printf("-------- guest of CPU%u --------\n", index);
-	log_printf("RAX %016lx RCX %016lx RDX %016lx RBX %016lx\n", s->gpr[0], s->gpr[1], s->gpr[2], s->gpr[3]);
-	log_printf("RSP %016lx RBP %016lx RSI %016lx RDI %016lx\n", s->gpr[4], s->gpr[5], s->gpr[6], s->gpr[7]);
-	log_printf("R8  %016lx R9  %016lx R10 %016lx R11 %016lx\n", s->gpr[8], s->gpr[9], s->gpr[10], s->gpr[11]);
-	log_printf("R12 %016lx R13 %016lx R14 %016lx R15 %016lx\n", s->gpr[12], s->gpr[13], s->gpr[14], s->gpr[15]);
-	log_printf("RIP %04x:%016lx (base %lx) RFLAGS %08lx\n", s->seg[SEG_CS].selector, s->rip, s->seg[SEG_CS].base, s->rflags);
+	log_printf("RAX %016lx RCX %016lx RDX %016lx RBX %016lx\n", s->gpr[0], s->gpr[1], s->gpr[2],
+		   s->gpr[3]);
+	log_printf("RSP %016lx RBP %016lx RSI %016lx RDI %016lx\n", s->gpr[4], s->gpr[5], s->gpr[6],
+		   s->gpr[7]);
+	log_printf("R8  %016lx R9  %016lx R10 %016lx R11 %016lx\n", s->gpr[8], s->gpr[9],
+		   s->gpr[10], s->gpr[11]);
+	log_printf("R12 %016lx R13 %016lx R14 %016lx R15 %016lx\n", s->gpr[12], s->gpr[13],
+		   s->gpr[14], s->gpr[15]);
+	log_printf("RIP %04x:%016lx (base %lx) RFLAGS %08lx\n", s->seg[SEG_CS].selector, s->rip,
+		   s->seg[SEG_CS].base, s->rflags);
 	log_printf("CR0 %016lx CR3 %016lx CR4 %016lx EFER %lx\n", s->cr0, s->cr3, s->cr4, s->efer);
 	log_printf("-------- end of CPU%u --------\n", index);
 }
 
 static void show_host(void)
 {
-	log_printf("CR0 %016lx CR2 %016lx CR3 %016lx CR4 %016lx\n", read_cr0(), read_cr2(), read_cr3(), read_cr4());
+	log_printf("CR0 %016lx CR2 %016lx CR3 %016lx CR4 %016lx\n", read_cr0(), read_cr2(),
+		   read_cr3(), read_cr4());
 }
 
 /* The other CPUs have stopped and left their guest's registers: shown one after the other. */
@@ -85,7 +94,8 @@ static void show_guests(void)
 	for (uint32_t i = 0; i < cpu_count; i++) {
 		const struct cpu *cpu = cpus[i];
 
-		if (cpu != self && cpu->online == 1 && !__atomic_load_n(&cpu->stopped, __ATOMIC_ACQUIRE))
+		if (cpu != self && cpu->online == 1 &&
+		    !__atomic_load_n(&cpu->stopped, __ATOMIC_ACQUIRE))
 			log_printf("CPU%u does not answer.\n", i);
 		else if (cpu->vcpu.active)
 			show_guest(i, &cpu->state);
@@ -118,8 +128,10 @@ static unsigned begin(void)
 	uint32_t self = cpu ? cpu->index + 1 : NO_CPU;
 
 	cpu_cli();
-	if (!__atomic_compare_exchange_n(&panicking, &nobody, self, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
-		if (nobody != self && cpu) /* another CPU was first: the same as being told to stop */
+	if (!__atomic_compare_exchange_n(&panicking, &nobody, self, false, __ATOMIC_SEQ_CST,
+					 __ATOMIC_SEQ_CST)) {
+		if (nobody != self &&
+		    cpu) /* another CPU was first: the same as being told to stop */
 			panic_stop();
 		log_printf("panic in panic, caller %p\n", __builtin_return_address(0));
 		end();
@@ -155,11 +167,16 @@ void panic(const char *format, ...)
 
 void panic_trap(const struct trap_frame *f)
 {
-	log_printf("panic(CPU%u): exception %lu error %lx at %#lx\n", begin(), f->vector, f->error, f->rip);
-	log_printf("RAX %016lx RCX %016lx RDX %016lx RBX %016lx\n", f->gpr[0], f->gpr[1], f->gpr[2], f->gpr[3]);
-	log_printf("RSP %016lx RBP %016lx RSI %016lx RDI %016lx\n", f->rsp, f->gpr[5], f->gpr[6], f->gpr[7]);
-	log_printf("R8  %016lx R9  %016lx R10 %016lx R11 %016lx\n", f->gpr[8], f->gpr[9], f->gpr[10], f->gpr[11]);
-	log_printf("R12 %016lx R13 %016lx R14 %016lx R15 %016lx\n", f->gpr[12], f->gpr[13], f->gpr[14], f->gpr[15]);
+	log_printf("panic(CPU%u): exception %lu error %lx at %#lx\n", begin(), f->vector, f->error,
+		   f->rip);
+	log_printf("RAX %016lx RCX %016lx RDX %016lx RBX %016lx\n", f->gpr[0], f->gpr[1], f->gpr[2],
+		   f->gpr[3]);
+	log_printf("RSP %016lx RBP %016lx RSI %016lx RDI %016lx\n", f->rsp, f->gpr[5], f->gpr[6],
+		   f->gpr[7]);
+	log_printf("R8  %016lx R9  %016lx R10 %016lx R11 %016lx\n", f->gpr[8], f->gpr[9],
+		   f->gpr[10], f->gpr[11]);
+	log_printf("R12 %016lx R13 %016lx R14 %016lx R15 %016lx\n", f->gpr[12], f->gpr[13],
+		   f->gpr[14], f->gpr[15]);
 	show_host();
 	show_stack(f->rsp);
 	finish();
@@ -169,7 +186,8 @@ void panic_stop(void)
 {
 	struct cpu *cpu = this_cpu();
 
-	save_guest(cpu); /* here, because on VT-x another CPU cannot read it; the panicking CPU shows it */
+	save_guest(
+	    cpu); /* here, because on VT-x another CPU cannot read it; the panicking CPU shows it */
 	__atomic_store_n(&cpu->stopped, true, __ATOMIC_RELEASE);
 	for (;;)
 		__asm__ volatile("cli; hlt");

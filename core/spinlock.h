@@ -7,7 +7,8 @@ struct spinlock {
 	uint32_t next, owner;
 };
 
-/* Take and release. Context: not from the NMI handler. Locks nest only in the order given where they are defined. */
+/* Take and release. Context: not from the NMI handler. Locks nest only in the order given where
+ * they are defined. */
 static inline void spinlock_take(struct spinlock *l)
 {
 	uint32_t ticket = __atomic_fetch_add(&l->next, 1, __ATOMIC_RELAXED);

@@ -29,6 +29,7 @@ IMAGES := $(B)/bitvisor.elf $(B)/loadvmm.efi
 
 .PHONY: check-host check-fast check-system check check-all
 check-host: $(HOST_TESTS)
+	@$(PYTHON) tools/check_docs.py
 	@$(CHECK) --host $(HOST_TESTS)
 
 check-fast: $(IMAGES) $(HOST_TESTS) $(GUESTS)

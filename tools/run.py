@@ -25,7 +25,7 @@ import media  # noqa: E402
 BUILD = os.path.join(TOP, "build")
 OVMF_CODE = "/usr/share/OVMF/OVMF_CODE_4M.fd"
 OVMF_VARS = "/usr/share/OVMF/OVMF_VARS_4M.fd"
-FIRMWARES = ("bios", "uefi-bootopt", "uefi-shell", "uefi-grub")
+FIRMWARES = ("bios", "uefi-bootopt", "uefi-shell", "uefi-iso")
 ESCAPE = b"\x01"  # Ctrl-A, then x: ends the machine
 
 
@@ -87,7 +87,10 @@ def configuration(o):
     return (text.rstrip("\n") + "\n" + "".join(f"{w}\n" for w in added)).encode()
 
 
+# The firmware has connected only what it boots from: find the guest's disk first.
 SHELL_SCRIPT = """@echo -off
+connect -r
+map -r
 for %i in 0 1 2 3 4 5 6 7
   if exist fs%i:\\EFI\\bitvisor\\loadvmm.efi then
     fs%i:\\EFI\\bitvisor\\loadvmm.efi
@@ -106,13 +109,13 @@ def vmm_medium(o):
     if o.bare:
         path = os.path.join(o.out, "vmm-none.img")
         media.write(path, bytes(media.MIB))
-        return path, o.fw in ("bios", "uefi-grub")
+        return path, o.fw in ("bios", "uefi-iso")
     if not os.path.exists(o.elf):
         raise UsageError(f"{o.elf} is not there: run `make` first, or use --bare")
     if o.uefi and not os.path.exists(o.loadvmm):
         raise UsageError(f"{o.loadvmm} is not there: run `make` first, or use --bare")
     conf = configuration(o)
-    if o.fw in ("bios", "uefi-grub"):
+    if o.fw in ("bios", "uefi-iso"):
         path = os.path.join(o.out, "vmm.iso")
         grub = os.path.join(BUILD, "media", "grub")
         media.make_iso(path, grub, o.elf, conf, o.loadvmm if o.uefi else None, o.words if not o.uefi else (), timeout=0,
@@ -162,14 +165,14 @@ def qemu_disk(o, name, path, fmt, how, snapshot, order, cdrom=False):
               "nvme": f"nvme,serial={name}", "virtio": "virtio-blk-pci",
               "usb": "usb-storage,bus=usb.0,removable=on"}[how] + f",drive={name}"
     args = ["-drive", drive, "-device", device + (f",bootindex={order}" if order is not None else "")]
-    return (["-device", "qemu-xhci,id=usb"] if how == "usb" else []) + args
+    return args
 
 
 def qemu_args(o, console):
     """QEMU's command line. console: arguments that make the character device `con`."""
     uefi = o.uefi
     o.machine_type = o.machine or ("q35" if uefi else "pc")
-    args = ["qemu-system-x86_64", "-accel", f"tcg,thread={o.threads}", "-cpu", o.cpu or "EPYC,+svm,+npt",
+    args = ["qemu-system-x86_64", "-accel", f"tcg,thread={o.threads}", "-cpu", o.cpu or "EPYC,+svm,+npt,-hypervisor",
             "-M", f"{o.machine_type},smm=off", "-m", str(o.mem), "-smp", str(o.cpus), "-nodefaults", "-no-user-config",
             "-vga", "std", "-display", "none", *console, "-serial", "chardev:con", "-serial", f"file:{o.vmm_log}"]
     if not o.reboot:
@@ -182,6 +185,8 @@ def qemu_args(o, console):
         args += ["-drive", f"if=pflash,format=raw,readonly=on,file={OVMF_CODE}",
                  "-drive", f"if=pflash,format=raw,file={variables}"]
 
+    if o.vmm_as == "usb-disk" or o.disk == "usb":
+        args += ["-device", "qemu-xhci,id=usb"]
     path, iso = vmm_medium(o)
     how = "usb" if o.vmm_as == "usb-disk" else "ide"
     # The shell is what OVMF starts when no disk in its boot order can be started: the guest's disk is not in it then.
@@ -202,7 +207,7 @@ def bochs_rc(o, com1):
     disk, fmt, snapshot = guest_disk(o)
     if fmt != "raw":
         raise UsageError("Bochs takes raw images only")
-    if o.vmm_as != "cd" or o.fw == "uefi-grub":
+    if o.vmm_as != "cd" or o.fw == "uefi-iso":
         raise UsageError("Bochs takes the VMM from a CD (BIOS) or from a FAT disk (UEFI)")
     lines = ["display_library: term", f"megs: {o.mem}",
              f"cpu: model={o.cpu or 'corei7_haswell_4770'}, count=1:{o.cpus}:1, ips=50000000, reset_on_triple_fault=0, "
@@ -311,7 +316,10 @@ def relay(proc, console, keyboard, screen, deadline):
         if console in ready:
             try:
                 data = os.read(console, 65536)
-            except OSError:
+            except OSError:  # a terminal whose other side is gone
+                data = b""
+            if not data:
+                proc.wait(10)
                 return "end"
             screen(data)
         if keyboard in ready:

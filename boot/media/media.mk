@@ -28,7 +28,7 @@ $(B)/guest-%.img: $(DEPS)/kernels/%/release $(B)/media/kexec $(GRUB_READY) $(wil
 	@$(MEDIA) guest $@ --grub $(B)/media/grub --kernel $(DEPS)/kernels/$* --kexec $(B)/media/kexec
 
 # make run: boot a guest under the VMM with its console in this terminal. All of these may be given:
-# EMU=qemu|bochs FW=bios|uefi|uefi-shell|uefi-grub CPUS=n MEM=MiB CONF=file GUEST=image KERNEL=6.1|6.12 RUN='more options of tools/run.py'
+# EMU=qemu|bochs FW=bios|uefi|uefi-shell|uefi-iso CPUS=n MEM=MiB CONF=file GUEST=image KERNEL=6.1|6.12 RUN='more options of tools/run.py'
 KERNEL ?= 6.1
 RUN_ARGS = $(if $(EMU),--emu $(EMU)) $(if $(FW),--fw $(FW)) $(if $(CPUS),--cpus $(CPUS)) $(if $(MEM),--mem $(MEM)) \
 	$(if $(CONF),--conf $(CONF)) $(if $(GUEST),--guest $(GUEST),--kernel $(KERNEL)) $(RUN)

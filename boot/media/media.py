@@ -113,31 +113,28 @@ def fat_image(path, size, files, offset=0, label="BITVISOR", serial=0x26010101):
 
 # The VMM's ISO
 
-def iso_menu(words, have_efi, timeout, serial=False, before="", after=""):
-    """GRUB's menu: the VMM with command-line words `words`, and a way round it."""
+def iso_menu(words, timeout, serial=False):
+    """GRUB's menu for BIOS machines: the VMM with command-line words `words`, and a way round it."""
     words = " ".join(quote(w) for w in words)
-    efi = "\tchainloader /EFI/bitvisor/loadvmm.efi\n\tboot\n\texit\n" if have_efi else "\techo 'loadvmm.efi is not on this medium'\n\tsleep 5\n"
-    return f"""{'serial --unit=0 --speed=115200' if serial else ''}
-{'terminal_output console serial' if serial else ''}
-set timeout={timeout}
+    console = "serial --unit=0 --speed=115200\nterminal_output console serial\n" if serial else ""
+    return f"""{console}set timeout={timeout}
 set gfxpayload=text
 menuentry 'BitVisor' {{
-if [ "$grub_platform" = efi ]; then
-{efi}else
-{before}\tmultiboot /boot/bitvisor.elf {words}
+\tif [ "$grub_platform" = efi ]; then
+\t\techo 'This medium was made without loadvmm.efi: it starts BIOS machines only.'
+\t\tsleep 10
+\t\texit
+\tfi
+\tmultiboot /boot/bitvisor.elf {words}
 \tmodule /boot/bitvisor.conf bitvisor.conf
-{after}\tboot
-fi
+\tboot
 }}
 menuentry 'Start without BitVisor' {{
-if [ "$grub_platform" = efi ]; then
-\texit
-else
+\tif [ "$grub_platform" = efi ]; then exit; fi
 \tsearch --no-floppy --file --set=medium /boot/bitvisor.elf
 \tfor disk in hd0 hd1; do
 \t\tif [ "$medium" != "$disk" ]; then set root=$disk; chainloader +1; boot; fi
 \tdone
-fi
 }}
 """
 
@@ -147,13 +144,18 @@ def make_iso(out, grub, elf, conf, loadvmm=None, words=(), timeout=3, serial=Fal
     have_efi = bool(loadvmm and os.path.exists(loadvmm))
     with tempfile.TemporaryDirectory() as tmp:
         tree = os.path.join(tmp, "tree")
-        files = {"boot/bitvisor.elf": elf, "boot/bitvisor.conf": conf,
-                 "boot/grub/grub.cfg": iso_menu(words, have_efi, timeout, serial).encode(),
+        menu = iso_menu(words, timeout, serial).encode()
+        files = {"boot/bitvisor.elf": elf, "boot/bitvisor.conf": conf, "boot/grub/grub.cfg": menu,
                  "boot/grub/eltorito.img": os.path.join(grub, "eltorito.img")}
-        esp = {"EFI/BOOT/BOOTX64.EFI": os.path.join(grub, "bootx64.efi"), "boot/grub/grub.cfg": files["boot/grub/grub.cfg"]}
+        # UEFI starts loadvmm.efi itself, not GRUB: firmware gives GRUB no handle of the FAT file system on a CD that it could
+        # hand on, and takes GRUB's exit as the end of its search for something to boot.
         if have_efi:
-            esp |= {"EFI/bitvisor/loadvmm.efi": loadvmm, "EFI/bitvisor/bitvisor.elf": elf, "EFI/bitvisor/bitvisor.conf": conf}
-        files |= esp | dict(extra or {})
+            esp = {"EFI/BOOT/BOOTX64.EFI": loadvmm, "EFI/BOOT/bitvisor.elf": elf, "EFI/BOOT/bitvisor.conf": conf}
+            # For copying to a machine's own EFI system partition.
+            files |= {"EFI/bitvisor/loadvmm.efi": loadvmm, "EFI/bitvisor/bitvisor.elf": elf, "EFI/bitvisor/bitvisor.conf": conf}
+        else:
+            esp = {"EFI/BOOT/BOOTX64.EFI": os.path.join(grub, "bootx64.efi"), "boot/grub/grub.cfg": menu}
+        files |= extra or {}
         for name, src in files.items():
             dst = os.path.join(tree, name)
             os.makedirs(os.path.dirname(dst), exist_ok=True)

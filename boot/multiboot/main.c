@@ -21,10 +21,12 @@ static struct mbinfo_extra extra;
 static const void *read_physical(void *arg, uint64_t phys, size_t size)
 {
 	(void)arg;
-	return phys && phys + size <= SIZE_4G ? (const void *)(uintptr_t)phys : NULL; /* identity map */
+	return phys && phys + size <= SIZE_4G ? (const void *)(uintptr_t)phys
+					      : NULL; /* identity map */
 }
 
-static void report(void *arg, enum mbinfo_issue issue, uint64_t value, const char *text, const char *detail)
+static void report(void *arg, enum mbinfo_issue issue, uint64_t value, const char *text,
+		   const char *detail)
 {
 	(void)arg;
 	(void)issue;
@@ -53,27 +55,31 @@ static _Noreturn void halt(void)
 
 void multiboot_main(uint32_t magic, uint32_t info)
 {
-	struct mbinfo_io io = { .read = read_physical, .report = report };
+	struct mbinfo_io io = {.read = read_physical, .report = report};
 
 	console_text_init();
 	int err = mbinfo_parse(magic, info, "bitvisor.elf", &io, &info_block, &extra);
 
 	if (extra.efi || !has_bios()) {
-		log_printf("BitVisor is not started: this is an EFI machine. Start loadvmm.efi instead (chainloader). Press r to reboot.\n");
+		log_printf("BitVisor is not started: this is an EFI machine. Start loadvmm.efi "
+			   "instead (chainloader). Press r to reboot.\n");
 		halt();
 	}
 	if (err) {
-		log_printf("BitVisor is not started: the boot loader's information cannot be used. Press r to reboot.\n");
+		log_printf("BitVisor is not started: the boot loader's information cannot be used. "
+			   "Press r to reboot.\n");
 		halt();
 	}
 	trap_init();
 	trap_load();
 	if (vmcall_is_guest()) {
-		log_printf("BitVisor is already running. Boot the operating system's disk instead. Press r to reboot.\n");
+		log_printf("BitVisor is already running. Boot the operating system's disk instead. "
+			   "Press r to reboot.\n");
 		halt();
 	}
 	if (realmode_reserve(&info_block) != 0) {
-		log_printf("BitVisor is not started: the memory map is too long. Press r to reboot.\n");
+		log_printf(
+		    "BitVisor is not started: the memory map is too long. Press r to reboot.\n");
 		halt();
 	}
 	if (start_early(&info_block) != 0)

@@ -12,8 +12,8 @@
 #include "core/vm/handover.h"
 #include "core/x86/cpu.h"
 
-#define STUB_MAX        0x800u /* code and data; the map follows */
-#define E820_ENTRY      24u
+#define STUB_MAX   0x800u /* code and data; the map follows */
+#define E820_ENTRY 24u
 
 extern const uint8_t realmode_stub[], realmode_stub_end[], realmode_data[];
 extern const uint8_t realmode_native[], realmode_native_end[];
@@ -39,7 +39,8 @@ int realmode_reserve(struct boot_info *bi)
 		top = 0x80000;
 	bi->low_base = top - REALMODE_BYTES;
 	end = (uint64_t)kib << 10;
-	int err = memmap_reserve(bi->mmap, &bi->mmap_count, BOOT_MMAP_MAX, bi->low_base, (end > top && end <= 0xa0000 ? end : top) - bi->low_base,
+	int err = memmap_reserve(bi->mmap, &bi->mmap_count, BOOT_MMAP_MAX, bi->low_base,
+				 (end > top && end <= 0xa0000 ? end : top) - bi->low_base,
 				 BOOT_MMAP_RESERVED);
 
 	*(volatile uint16_t *)bda = (uint16_t)(bi->low_base >> 10);
@@ -61,14 +62,14 @@ static void install(uint8_t *page, const struct boot_info *bi)
 	memcpy(page, realmode_stub, size);
 	memcpy(page + STUB_MAX, bi->mmap, count * E820_ENTRY);
 	struct realmode_data d = {
-		.map_count = (uint16_t)count,
-		.e801_ax = views.e801_ax,
-		.e801_bx = views.e801_bx,
-		.h88_ax = views.h88_ax,
-		.load_drive = (uint8_t)bi->boot_drive,
-		.boot_drive = (uint8_t)c->boot_drive,
-		.boot_active = c->boot_active,
-		.map_offset = STUB_MAX,
+	    .map_count = (uint16_t)count,
+	    .e801_ax = views.e801_ax,
+	    .e801_bx = views.e801_bx,
+	    .h88_ax = views.h88_ax,
+	    .load_drive = (uint8_t)bi->boot_drive,
+	    .boot_drive = (uint8_t)c->boot_drive,
+	    .boot_active = c->boot_active,
+	    .map_offset = STUB_MAX,
 	};
 
 	memcpy(page + (realmode_data - realmode_stub), &d, sizeof(d));
@@ -90,10 +91,12 @@ void realmode_continue_native(const struct boot_info *bi)
 	uint64_t low = bi->low_base, stub = low + PAGE_SIZE;
 
 	write_cr3(virt_to_phys(boot_pml4).a); /* has the identity map */
-	memcpy((void *)(uintptr_t)low, realmode_native, (size_t)(realmode_native_end - realmode_native));
+	memcpy((void *)(uintptr_t)low, realmode_native,
+	       (size_t)(realmode_native_end - realmode_native));
 	install((uint8_t *)(uintptr_t)stub, bi);
 	__asm__ volatile("jmp *%0" : : "r"(low), "D"(low), "S"(stub >> 4) : "memory");
 	__builtin_unreachable();
 }
 
-_Static_assert(sizeof(struct boot_mmap_entry) == E820_ENTRY, "an entry is an E820 entry with attributes");
+_Static_assert(sizeof(struct boot_mmap_entry) == E820_ENTRY,
+	       "an entry is an E820 entry with attributes");

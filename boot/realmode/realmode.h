@@ -6,14 +6,17 @@
 
 struct vcpu_state;
 
-#define REALMODE_BYTES 0x3000u /* of base memory: one page for starting CPUs, two for the hooks and the map */
+#define REALMODE_BYTES                                                                             \
+	0x3000u /* of base memory: one page for starting CPUs, two for the hooks and the map */
 
 /*
- * Take REALMODE_BYTES below the top of base memory: sets bi->low_base, reserves it in the map and lowers
- * the BIOS's own count. 0 or negative errno. Context: boot CPU, low memory addressable at its address.
+ * Take REALMODE_BYTES below the top of base memory: sets bi->low_base, reserves it in the map and
+ * lowers the BIOS's own count. 0 or negative errno. Context: boot CPU, low memory addressable at
+ * its address.
  */
 int realmode_reserve(struct boot_info *bi);
-/* Put the code there and make the state in which the guest begins. Context: boot CPU, start_init() done. */
+/* Put the code there and make the state in which the guest begins. Context: boot CPU, start_init()
+ * done. */
 void realmode_guest_state(struct vcpu_state *s);
 /*
  * Go on without a VMM: put the code there and run it natively, with the memory map in `bi`. Context: boot

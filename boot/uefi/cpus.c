@@ -133,7 +133,8 @@ static void EFIAPI run_here(void *argument)
 		return;
 	if (me >= BOOT_MAX_CPUS || (call->op == BOOT_OP_LEAVE && !call->entered[me]))
 		return;
-	/* A guest cannot reach the VMM's image, so it leaves by a call; a CPU that was reset is native already. */
+	/* A guest cannot reach the VMM's image, so it leaves by a call; a CPU that was reset is
+	 * native already. */
 	if (call->op == BOOT_OP_LEAVE && loader_vmm_call("boot_leave"))
 		call->result[me] = 0;
 	else

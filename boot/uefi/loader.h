@@ -84,7 +84,8 @@ bool cpus_enter(cpus_entry_t entry, struct boot_info *info, bool *left);
 /* True when this machine already runs under the VMM. Other hypervisors and bare machines answer no.
  */
 bool loader_vmm_running(void);
-/* Make a call of the VMM by its name; false when no VMM runs on this CPU or it does not know the name. Any CPU. */
+/* Make a call of the VMM by its name; false when no VMM runs on this CPU or it does not know the
+ * name. Any CPU. */
 bool loader_vmm_call(const char *name);
 
 /* --- next.c: the operating system --- */

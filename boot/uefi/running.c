@@ -44,8 +44,10 @@ static bool is_amd(void)
 	return ebx == signature_AMD_ebx || (ebx == 0x6f677948 /* "Hygo" */);
 }
 
-/* Bare, the instruction faults, which the firmware would not survive: with handlers of our own around it. */
-static uint64_t guarded(uint64_t (*call)(const char *name, uint64_t magic, uint32_t is_amd), const char *name)
+/* Bare, the instruction faults, which the firmware would not survive: with handlers of our own
+ * around it. */
+static uint64_t guarded(uint64_t (*call)(const char *name, uint64_t magic, uint32_t is_amd),
+			const char *name)
 {
 	struct gate table[256]; /* not shared: other CPUs may do the same at this moment */
 	struct idtr old, new = {.limit = sizeof(table) - 1, .base = (uint64_t)table};

@@ -5,9 +5,11 @@ EFI_LIB    := /usr/lib
 EFI_PURE   := elf efimap devpath bootopt loader_config madt
 EFI_C      := $(EFI_PURE:%=boot/uefi/%.c) $(addprefix boot/uefi/,loader.c say.c file.c region.c info.c cpus.c running.c next.c string.c)
 EFI_OBJS   := $(EFI_C:boot/uefi/%.c=$(B)/uefi/%.o) $(B)/uefi/handshake.o
+# clang: -ffreestanding alone keeps loops from becoming calls of memset, and its stack is always accumulated.
+EFI_GCC_ONLY := $(if $(findstring clang,$(CC)),,-fno-tree-loop-distribute-patterns -maccumulate-outgoing-args)
 EFI_CFLAGS := -std=c17 -O2 -g -ffreestanding -fpic -fshort-wchar -fvisibility=hidden -mno-red-zone -mgeneral-regs-only \
-	-fno-strict-aliasing -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables -fno-tree-loop-distribute-patterns \
-	-maccumulate-outgoing-args -ffile-prefix-map=$(CURDIR)=. $(WARN) -Iinclude -I. \
+	-fno-strict-aliasing -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables \
+	$(EFI_GCC_ONLY) -ffile-prefix-map=$(CURDIR)=. $(WARN) -Iinclude -I. \
 	-DGNU_EFI_USE_MS_ABI -isystem /usr/include/efi -isystem /usr/include/efi/x86_64
 
 all: $(B)/loadvmm.efi

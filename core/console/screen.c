@@ -43,7 +43,8 @@ static void text_put(const char *text, size_t length)
 		if (text[i] == '\n' || column == TEXT_COLUMNS)
 			text_newline();
 		if (text[i] >= ' ')
-			text_screen[row * TEXT_COLUMNS + column++] = (uint16_t)(TEXT_COLOUR | (uint8_t)text[i]);
+			text_screen[row * TEXT_COLUMNS + column++] =
+			    (uint16_t)(TEXT_COLOUR | (uint8_t)text[i]);
 	}
 }
 
@@ -75,7 +76,8 @@ static void conout_put(const char *text, size_t length)
 void console_text_init(void)
 {
 	firmware = BOOT_BIOS;
-	text_screen = (volatile uint16_t *)(uintptr_t)TEXT_BASE; /* identity map of the boot tables */
+	text_screen =
+	    (volatile uint16_t *)(uintptr_t)TEXT_BASE; /* identity map of the boot tables */
 	for (unsigned i = 0; i < TEXT_COLUMNS * TEXT_ROWS; i++)
 		text_screen[i] = TEXT_COLOUR | ' ';
 	log_add_sink(text_put);
@@ -117,13 +119,15 @@ void console_release(void)
 	conout = NULL;
 }
 
-/* VGA registers for 80x25 text, as after INT 10h mode 3 (IBM VGA manual): sequencer, CRTC, graphics, attribute. */
+/* VGA registers for 80x25 text, as after INT 10h mode 3 (IBM VGA manual): sequencer, CRTC,
+ * graphics, attribute. */
 static void vga_text_mode(void)
 {
-	static const uint8_t crtc[25] = { 0x5f, 0x4f, 0x50, 0x82, 0x55, 0x81, 0xbf, 0x1f, 0x00, 0x4f, 0x0d, 0x0e, 0x00,
-					  0x00, 0x00, 0x00, 0x9c, 0x8e, 0x8f, 0x28, 0x1f, 0x96, 0xb9, 0xa3, 0xff };
-	static const uint8_t graphics[9] = { 0, 0, 0, 0, 0, 0x10, 0x0e, 0, 0xff };
-	static const uint8_t sequencer[5] = { 3, 0, 3, 0, 2 };
+	static const uint8_t crtc[25] = {0x5f, 0x4f, 0x50, 0x82, 0x55, 0x81, 0xbf, 0x1f, 0x00,
+					 0x4f, 0x0d, 0x0e, 0x00, 0x00, 0x00, 0x00, 0x9c, 0x8e,
+					 0x8f, 0x28, 0x1f, 0x96, 0xb9, 0xa3, 0xff};
+	static const uint8_t graphics[9] = {0, 0, 0, 0, 0, 0x10, 0x0e, 0, 0xff};
+	static const uint8_t sequencer[5] = {3, 0, 3, 0, 2};
 
 	outb(0x3c2, 0x67);
 	for (uint8_t i = 0; i < 5; i++)
@@ -137,7 +141,11 @@ static void vga_text_mode(void)
 	inb(0x3da);
 	for (uint8_t i = 0; i < 21; i++) {
 		outb(0x3c0, i);
-		outb(0x3c0, i < 16 ? (i < 8 ? (i == 6 ? 0x14 : i) : 0x38 + i - 8) : i == 16 ? 0x0c : i == 18 ? 0x0f : i == 19 ? 8 : 0);
+		outb(0x3c0, i < 16    ? (i < 8 ? (i == 6 ? 0x14 : i) : 0x38 + i - 8)
+			    : i == 16 ? 0x0c
+			    : i == 18 ? 0x0f
+			    : i == 19 ? 8
+				      : 0);
 	}
 	outb(0x3c0, 0x20);
 }

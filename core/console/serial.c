@@ -5,21 +5,22 @@
 #include "core/x86/cpu.h"
 
 /* Registers (16550 data sheet): offset from the port. */
-#define THR 0
-#define DLL 0
-#define IER 1
-#define DLM 1
-#define FCR 2
-#define LCR 3
-#define MCR 4
-#define LSR 5
+#define THR      0
+#define DLL      0
+#define IER      1
+#define DLM      1
+#define FCR      2
+#define LCR      3
+#define MCR      4
+#define LSR      5
 #define LSR_THRE 0x20
 
 static uint16_t serial_port;
 
 static void put_byte(char c)
 {
-	/* a port that is not there reads FF or never empties: give up after about 10 ms of polling */
+	/* a port that is not there reads FF or never empties: give up after about 10 ms of polling
+	 */
 	for (unsigned i = 0; i < 20000 && !(inb(serial_port + LSR) & LSR_THRE); i++)
 		cpu_pause();
 	outb(serial_port + THR, (uint8_t)c);

@@ -40,7 +40,8 @@ static int split(struct pt *pt, uint64_t *entry, unsigned level)
 		uint64_t *t = pt->at(pt->arg, table);
 
 		for (unsigned i = 0; i < ENTRIES; i++)
-			t[i] = f->leaf(leaf_pa(old, level) + i * level_size(level - 1), level - 1, f->perm(old), f->type(old));
+			t[i] = f->leaf(leaf_pa(old, level) + i * level_size(level - 1), level - 1,
+				       f->perm(old), f->type(old));
 	}
 	entry_set(entry, f->table(table));
 	return 0;
@@ -57,8 +58,8 @@ static void free_below(struct pt *pt, uint64_t entry, unsigned level)
 	pt->free(pt->arg, pa);
 }
 
-static int map_level(struct pt *pt, uint64_t table, unsigned level, uint64_t va, uint64_t pa, uint64_t size,
-		     unsigned perm, enum pt_type type)
+static int map_level(struct pt *pt, uint64_t table, unsigned level, uint64_t va, uint64_t pa,
+		     uint64_t size, unsigned perm, enum pt_type type)
 {
 	const struct pt_format *f = pt->format;
 	uint64_t *t = pt->at(pt->arg, table);
@@ -70,7 +71,8 @@ static int map_level(struct pt *pt, uint64_t table, unsigned level, uint64_t va,
 
 		if (part > size)
 			part = size;
-		if (part == span && level <= pt->max_leaf_level && (perm == 0 || (pa & (span - 1)) == 0)) {
+		if (part == span &&
+		    (perm == 0 || (level <= pt->max_leaf_level && (pa & (span - 1)) == 0))) {
 			uint64_t old = *entry;
 
 			entry_set(entry, perm ? f->leaf(pa, level, perm, type) : 0);
@@ -82,7 +84,8 @@ static int map_level(struct pt *pt, uint64_t table, unsigned level, uint64_t va,
 				if (err)
 					return err;
 			}
-			int err = map_level(pt, *entry & ADDR_MASK, level - 1, va, pa, part, perm, type);
+			int err =
+			    map_level(pt, *entry & ADDR_MASK, level - 1, va, pa, part, perm, type);
 
 			if (err)
 				return err;
@@ -121,7 +124,8 @@ bool pt_lookup(const struct pt *pt, uint64_t va, struct pt_leaf *leaf)
 }
 
 static void for_each_level(const struct pt *pt, uint64_t table, unsigned level, uint64_t va,
-			   void (*cb)(void *arg, uint64_t va, const struct pt_leaf *leaf), void *arg)
+			   void (*cb)(void *arg, uint64_t va, const struct pt_leaf *leaf),
+			   void *arg)
 {
 	const uint64_t *t = pt->at(pt->arg, table);
 
@@ -132,13 +136,15 @@ static void for_each_level(const struct pt *pt, uint64_t table, unsigned level, 
 			for_each_level(pt, t[i] & ADDR_MASK, level - 1, va, cb, arg);
 			continue;
 		}
-		struct pt_leaf leaf = { leaf_pa(t[i], level), level_size(level), pt->format->perm(t[i]), pt->format->type(t[i]) };
+		struct pt_leaf leaf = {leaf_pa(t[i], level), level_size(level),
+				       pt->format->perm(t[i]), pt->format->type(t[i])};
 
 		cb(arg, va, &leaf);
 	}
 }
 
-void pt_for_each(const struct pt *pt, void (*cb)(void *arg, uint64_t va, const struct pt_leaf *leaf), void *arg)
+void pt_for_each(const struct pt *pt,
+		 void (*cb)(void *arg, uint64_t va, const struct pt_leaf *leaf), void *arg)
 {
 	for_each_level(pt, pt->root, PT_LEVELS, 0, cb, arg);
 }
@@ -155,7 +161,8 @@ void pt_for_each(const struct pt *pt, void (*cb)(void *arg, uint64_t va, const s
 
 static uint64_t x86_leaf(uint64_t pa, unsigned level, unsigned perm)
 {
-	return pa | X86_P | X86_AD | (perm & PT_W ? X86_W : 0) | (perm & PT_X ? 0 : X86_NX) | (level > 1 ? X86_PS : 0);
+	return pa | X86_P | X86_AD | (perm & PT_W ? X86_W : 0) | (perm & PT_X ? 0 : X86_NX) |
+	       (level > 1 ? X86_PS : 0);
 }
 
 static bool x86_is_present(uint64_t e)
@@ -176,7 +183,9 @@ static unsigned x86_perm(uint64_t e)
 static uint64_t host_leaf(uint64_t pa, unsigned level, unsigned perm, enum pt_type type)
 {
 	/* PAT entries as after reset: 0 = WB, 1 = WT, 3 = UC; nothing else is asked for */
-	return x86_leaf(pa, level, perm) | (type == PT_UC ? X86_PCD | X86_PWT : type == PT_WT ? X86_PWT : 0);
+	return x86_leaf(pa, level, perm) | (type == PT_UC   ? X86_PCD | X86_PWT
+					    : type == PT_WT ? X86_PWT
+							    : 0);
 }
 
 static uint64_t host_table(uint64_t pa)
@@ -238,28 +247,28 @@ static enum pt_type ept_type(uint64_t e)
 }
 
 const struct pt_format pt_format_host = {
-	.leaf = host_leaf,
-	.table = host_table,
-	.is_present = x86_is_present,
-	.is_leaf = x86_is_leaf,
-	.perm = x86_perm,
-	.type = host_type,
+    .leaf = host_leaf,
+    .table = host_table,
+    .is_present = x86_is_present,
+    .is_leaf = x86_is_leaf,
+    .perm = x86_perm,
+    .type = host_type,
 };
 
 const struct pt_format pt_format_npt = {
-	.leaf = npt_leaf,
-	.table = npt_table,
-	.is_present = x86_is_present,
-	.is_leaf = x86_is_leaf,
-	.perm = x86_perm,
-	.type = npt_type,
+    .leaf = npt_leaf,
+    .table = npt_table,
+    .is_present = x86_is_present,
+    .is_leaf = x86_is_leaf,
+    .perm = x86_perm,
+    .type = npt_type,
 };
 
 const struct pt_format pt_format_ept = {
-	.leaf = ept_leaf,
-	.table = ept_table,
-	.is_present = ept_is_present,
-	.is_leaf = ept_is_leaf,
-	.perm = ept_perm,
-	.type = ept_type,
+    .leaf = ept_leaf,
+    .table = ept_table,
+    .is_present = ept_is_present,
+    .is_leaf = ept_is_leaf,
+    .perm = ept_perm,
+    .type = ept_type,
 };

@@ -22,12 +22,12 @@ struct pt_format {
 };
 
 extern const struct pt_format pt_format_host; /* SDM 3A 4.5, supervisor pages */
-extern const struct pt_format pt_format_npt; /* APM 2 15.25: user pages, type from the guest */
-extern const struct pt_format pt_format_ept; /* SDM 3C 29.3 */
+extern const struct pt_format pt_format_npt;  /* APM 2 15.25: user pages, type from the guest */
+extern const struct pt_format pt_format_ept;  /* SDM 3C 29.3 */
 
 struct pt {
 	const struct pt_format *format;
-	uint64_t root; /* physical address of the top table */
+	uint64_t root;           /* physical address of the top table */
 	unsigned max_leaf_level; /* 1 to 3: largest page the CPU offers */
 	/* One zeroed table page, physical address; 0 when there is none left. */
 	uint64_t (*alloc)(void *arg);
@@ -38,12 +38,13 @@ struct pt {
 };
 
 /*
- * Map [va, va + size) to [pa, pa + size) with the largest pages that fit; all three are multiples of
- * 4 KiB. What was mapped there before is replaced; larger pages are split first, each split complete
- * before it becomes visible. perm 0 unmaps. Returns 0 or -ENOMEM (the part done so far stays, and is
- * consistent). The caller flushes. Context: the caller's lock on `pt`.
+ * Map [va, va + size) to [pa, pa + size) with the largest pages that fit; all three are multiples
+ * of 4 KiB. What was mapped there before is replaced; larger pages are split first, each split
+ * complete before it becomes visible. perm 0 unmaps. Returns 0 or -ENOMEM (the part done so far
+ * stays, and is consistent). The caller flushes. Context: the caller's lock on `pt`.
  */
-int pt_map(struct pt *pt, uint64_t va, uint64_t pa, uint64_t size, unsigned perm, enum pt_type type);
+int pt_map(struct pt *pt, uint64_t va, uint64_t pa, uint64_t size, unsigned perm,
+	   enum pt_type type);
 
 struct pt_leaf {
 	uint64_t pa; /* of the byte asked for */
@@ -56,4 +57,5 @@ struct pt_leaf {
 bool pt_lookup(const struct pt *pt, uint64_t va, struct pt_leaf *leaf);
 
 /* Call back for every leaf, in address order. Context: as pt_map. */
-void pt_for_each(const struct pt *pt, void (*cb)(void *arg, uint64_t va, const struct pt_leaf *leaf), void *arg);
+void pt_for_each(const struct pt *pt,
+		 void (*cb)(void *arg, uint64_t va, const struct pt_leaf *leaf), void *arg);

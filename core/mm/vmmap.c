@@ -4,6 +4,7 @@
 #include "core/errno.h"
 #include "core/mm/pages.h"
 #include "core/mm/pgtable.h"
+#include "core/panic.h"
 #include "core/spinlock.h"
 #include "core/x86/cpu.h"
 
@@ -34,16 +35,17 @@ static uint64_t *table_at(void *arg, uint64_t pa)
 }
 
 static struct pt vmm_pt = {
-	.format = &pt_format_host,
-	.max_leaf_level = 2,
-	.alloc = table_alloc,
-	.free = table_free,
-	.at = table_at,
+    .format = &pt_format_host,
+    .max_leaf_level = 2,
+    .alloc = table_alloc,
+    .free = table_free,
+    .at = table_at,
 };
 
 static int map_image(const char *from, const char *to, unsigned perm)
 {
-	return pt_map(&vmm_pt, (uintptr_t)from, virt_to_phys(from).a, (uintptr_t)(to - from), perm, PT_WB);
+	return pt_map(&vmm_pt, (uintptr_t)from, virt_to_phys(from).a, (uintptr_t)(to - from), perm,
+		      PT_WB);
 }
 
 /* RAM of the guest, without the VMM's region. */
@@ -59,6 +61,13 @@ static int map_guest(uint64_t base, uint64_t end)
 		return err ? err : map_guest(region_end > base ? region_end : base, end);
 	}
 	return pt_map(&vmm_pt, VMMAP_GUEST_BASE + base, base, end - base, PT_RW, PT_WB);
+}
+
+static void check_leaf(void *arg, uint64_t va, const struct pt_leaf *leaf)
+{
+	(void)arg;
+	(void)va;
+	ASSERT(!(leaf->perm & PT_W) || !(leaf->perm & PT_X));
 }
 
 int vmmap_init(const struct boot_mmap_entry *map, uint32_t count)
@@ -78,16 +87,19 @@ int vmmap_init(const struct boot_mmap_entry *map, uint32_t count)
 	/* The first MiB holds what the BIOS left there, whatever the map says of it. */
 	err = map_guest(0, 0x100000);
 	for (uint32_t i = 0; i < count && !err; i++) {
-		uint64_t base = align_up(map[i].base, PAGE_SIZE), end = align_down(map[i].base + map[i].size, PAGE_SIZE);
+		uint64_t base = align_up(map[i].base, PAGE_SIZE),
+			 end = align_down(map[i].base + map[i].size, PAGE_SIZE);
 
 		if (map[i].type == BOOT_MMAP_RAM && end <= VMMAP_GUEST_SIZE && end > 0x100000)
 			err = map_guest(base < 0x100000 ? 0x100000 : base, end);
 	}
 	if (err)
 		return err;
-	/* Device mappings come and go in tables that exist from now on, so that every CR3 sees them. */
+	/* Device mappings come and go in tables that exist from now on, so that every CR3 sees
+	 * them. */
 	err = pt_map(&vmm_pt, device_next, 0, PAGE_SIZE, PT_R, PT_UC);
 	device_next += PAGE_SIZE;
+	pt_for_each(&vmm_pt, check_leaf, NULL); /* nothing is both writable and executable */
 	const uint64_t *top = phys_to_virt(HPA(vmm_pt.root));
 
 	for (unsigned i = 256; i < 511; i++)

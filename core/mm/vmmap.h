@@ -7,7 +7,8 @@
 #include "core/addr.h"
 #include "core/boot.h"
 
-#define VMMAP_GUEST_BASE  UINT64_C(0xffff800000000000) /* guest RAM, only core/vm/gmem.c addresses it */
+#define VMMAP_GUEST_BASE                                                                           \
+	UINT64_C(0xffff800000000000) /* guest RAM, only core/vm/gmem.c addresses it */
 #define VMMAP_GUEST_SIZE  (UINT64_C(1) << 46)
 #define VMMAP_DEVICE_BASE UINT64_C(0xffffd00000000000)
 

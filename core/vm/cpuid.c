@@ -7,6 +7,10 @@
 
 struct features guest_features;
 
+#define HYPERVISOR_LEAF 0x40000000u
+
+static uint32_t hypervisor_bit; /* CPUID 1 ECX bit 31 with vmm.cpuid_hypervisor, else 0 */
+
 static void host_cpuid(void *arg, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
 {
 	struct cpuid_regs r = cpuid(leaf, subleaf);
@@ -27,12 +31,13 @@ static uint64_t cr4_hidden(void)
 
 	for (unsigned i = 0; i < FEATURE_COUNT; i++) {
 		const struct feature *f = &features_table[i];
-		uint32_t out[4] = { 0 };
+		uint32_t out[4] = {0};
 
 		if (!f->cr4 || f->leaf > cpuid(f->leaf & 0x80000000u, 0).eax)
 			continue;
 		host_cpuid(NULL, f->leaf, f->subleaf, out);
-		if ((out[f->reg] >> f->bit & 1) && !features_shown(&guest_features, (enum feature_id)i))
+		if ((out[f->reg] >> f->bit & 1) &&
+		    !features_shown(&guest_features, (enum feature_id)i))
 			bits |= f->cr4;
 	}
 	return bits & ~guest_features.cr4_allowed;
@@ -41,13 +46,15 @@ static uint64_t cr4_hidden(void)
 void cpuid_init(void)
 {
 	struct cpu_caps caps = {
-		.vendor = vmm_ops == &vmm_ops_vt ? CPU_VENDOR_INTEL : CPU_VENDOR_AMD,
-		.cpuid = host_cpuid,
-		.needs = vmm_ops->feature_needs(),
+	    .vendor = vmm_ops == &vmm_ops_vt ? CPU_VENDOR_INTEL : CPU_VENDOR_AMD,
+	    .cpuid = host_cpuid,
+	    .needs = vmm_ops->feature_needs(),
 	};
 
-	features_resolve(&guest_features, &caps, start_config()->cpuid_unknown == CONFIG_CPUID_UNKNOWN_SHOW);
+	features_resolve(&guest_features, &caps,
+			 start_config()->cpuid_unknown == CONFIG_CPUID_UNKNOWN_SHOW);
 	cpuid_cr4_hidden = cr4_hidden();
+	hypervisor_bit = start_config()->cpuid_hypervisor ? 1u << 31 : 0;
 }
 
 void cpuid_emulate(struct vcpu *v)
@@ -60,6 +67,7 @@ void cpuid_emulate(struct vcpu *v)
 	/* bits that show the guest's CR4, where the CPU has shown the host's (SDM 2A, CPUID) */
 	if (leaf == 1) {
 		r.ecx &= ~FEATURES_DYNAMIC_LEAF1_ECX;
+		r.ecx |= hypervisor_bit;
 		if (vmm_ops->cr(v, 4) & CR4_OSXSAVE)
 			r.ecx |= FEATURES_DYNAMIC_LEAF1_ECX;
 	} else if (leaf == 7 && subleaf == 0) {
@@ -67,7 +75,15 @@ void cpuid_emulate(struct vcpu *v)
 		if (vmm_ops->cr(v, 4) & CR4_PKE)
 			r.ecx |= FEATURES_DYNAMIC_LEAF7_ECX;
 	} else if (leaf == 0xd && subleaf == 0 && guest_features.xsave_bytes) {
-		r.ecx = guest_features.xsave_bytes; /* for what XCR0 may hold, hidden components left out */
+		r.ecx = guest_features
+			    .xsave_bytes; /* for what XCR0 may hold, hidden components left out */
+	}
+	if (leaf == HYPERVISOR_LEAF && hypervisor_bit) {
+		v->gpr[GPR_RAX] = HYPERVISOR_LEAF;
+		v->gpr[GPR_RBX] = 0x56746942; /* "BitVisor" */
+		v->gpr[GPR_RCX] = 0x726f7369;
+		v->gpr[GPR_RDX] = 0;
+		return;
 	}
 	v->gpr[GPR_RAX] = r.eax & mask[FEATURE_EAX];
 	v->gpr[GPR_RBX] = r.ebx & mask[FEATURE_EBX];

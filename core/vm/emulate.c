@@ -9,8 +9,10 @@
 void emulate_exception(struct vcpu *v, uint8_t vector, uint32_t error)
 {
 	/* vectors that push an error code (SDM 3A table 6-1) */
-	bool has_error = vector == 8 || (vector >= 10 && vector <= 14) || vector == 17 || vector == 21;
-	struct event e = { .vector = vector, .type = EVENT_EXCEPTION, .has_error = has_error, .error = error };
+	bool has_error =
+	    vector == 8 || (vector >= 10 && vector <= 14) || vector == 17 || vector == 21;
+	struct event e = {
+	    .vector = vector, .type = EVENT_EXCEPTION, .has_error = has_error, .error = error};
 
 	/* real mode pushes none (SDM 3A 21.1.4) */
 	if (!(vmm_ops->cr(v, 0) & CR0_PE))

@@ -5,19 +5,21 @@
 #include "core/vm/insn/length.h"
 #include "core/vm/vcpu.h"
 
-/* Deliver an exception with an error code (pass 0 where the vector has none) instead of the instruction. */
+/* Deliver an exception with an error code (pass 0 where the vector has none) instead of the
+ * instruction. */
 void emulate_exception(struct vcpu *v, uint8_t vector, uint32_t error);
 /* #GP(0) and #UD; for use in return statements. */
 enum exit_result emulate_gp(struct vcpu *v);
 enum exit_result emulate_ud(struct vcpu *v);
-/* Drop the exiting instruction, whatever it is: RIP behind it, no other effect; #GP(0) if it cannot be decoded. */
+/* Drop the exiting instruction, whatever it is: RIP behind it, no other effect; #GP(0) if it cannot
+ * be decoded. */
 enum exit_result emulate_skip(struct vcpu *v);
 /* Default operand and address size at the guest's CS. */
 enum insn_mode emulate_mode(struct vcpu *v);
 /*
- * Length of the exiting instruction, known to be of `kind`, for CPUs that do not tell. Negative when the
- * bytes in memory are others by now: the caller resumes, and the CPU executes what is there. `fields` may
- * be NULL.
+ * Length of the exiting instruction, known to be of `kind`, for CPUs that do not tell. Negative
+ * when the bytes in memory are others by now: the caller resumes, and the CPU executes what is
+ * there. `fields` may be NULL.
  */
 int emulate_length(struct vcpu *v, enum insn_kind kind, struct insn_fields *fields);
 /* General registers of the exiting guest by ModRM number, RSP included. */

@@ -47,17 +47,17 @@ static int read_entry(void *arg, gpa_t entry, unsigned size, uint64_t *value)
 
 int gmem_translate(struct vcpu *v, gva_t la, enum gwalk_access access, struct gwalk_out *out)
 {
-	static const struct gwalk_ops ops = { .read = read_entry };
+	static const struct gwalk_ops ops = {.read = read_entry};
 	struct gwalk_cpu cpu = {
-		.cr0 = vmm_ops->cr(v, 0),
-		.cr3 = vmm_ops->cr(v, 3),
-		.cr4 = vmm_ops->cr(v, 4),
-		.efer = vmm_ops->efer(v),
-		.cpl = (uint8_t)vmm_ops->cpl(v),
-		.ac = vmm_ops->rflags(v) & RFLAGS_AC,
-		.maxphyaddr = cpu_phys_bits(),
-		.gb_pages = true,
-		.pse36 = true,
+	    .cr0 = vmm_ops->cr(v, 0),
+	    .cr3 = vmm_ops->cr(v, 3),
+	    .cr4 = vmm_ops->cr(v, 4),
+	    .efer = vmm_ops->efer(v),
+	    .cpl = (uint8_t)vmm_ops->cpl(v),
+	    .ac = vmm_ops->rflags(v) & RFLAGS_AC,
+	    .maxphyaddr = cpu_phys_bits(),
+	    .gb_pages = true,
+	    .pse36 = true,
 	};
 
 	return gwalk(&cpu, &ops, NULL, la, access, false, out);
@@ -79,7 +79,8 @@ size_t gmem_fetch(struct vcpu *v, uint8_t bytes[15])
 
 		if (part > 15 - n)
 			part = 15 - n;
-		if (gmem_translate(v, GVA(la), GWALK_FETCH, &out) != 0 || gmem_read(out.gpa, bytes + n, part) != 0)
+		if (gmem_translate(v, GVA(la), GWALK_FETCH, &out) != 0 ||
+		    gmem_read(out.gpa, bytes + n, part) != 0)
 			break;
 		n += part;
 		la += part;
@@ -97,7 +98,8 @@ int gmem_read_linear(struct vcpu *v, gva_t la, void *to, size_t len)
 
 		if (part > len)
 			part = len;
-		if (gmem_translate(v, la, GWALK_READ, &out) != 0 || gmem_read(out.gpa, p, part) != 0)
+		if (gmem_translate(v, la, GWALK_READ, &out) != 0 ||
+		    gmem_read(out.gpa, p, part) != 0)
 			return -EFAULT;
 		p += part;
 		la.a += part;

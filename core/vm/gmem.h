@@ -7,7 +7,8 @@
 #include "core/vm/gwalk.h"
 #include "core/vm/vcpu.h"
 
-/* Copy between guest-physical RAM and the VMM. 0, or -EFAULT (not RAM, or the VMM's): nothing is copied then. Any CPU. */
+/* Copy between guest-physical RAM and the VMM. 0, or -EFAULT (not RAM, or the VMM's): nothing is
+ * copied then. Any CPU. */
 int gmem_read(gpa_t gpa, void *to, size_t len);
 int gmem_write(gpa_t gpa, const void *from, size_t len);
 /* Pointer to firmware-owned guest RAM for start-up code; NULL when not RAM. Context: start-up. */

@@ -22,10 +22,10 @@ void handover_real_mode(struct vcpu_state *s, uint16_t segment, uint16_t offset,
 {
 	memset(s, 0, sizeof(*s));
 	for (unsigned i = 0; i < SEG_LDTR; i++)
-		s->seg[i] = (struct seg_state){ 0, 0x93, 0xffff, 0 };
-	s->seg[SEG_CS] = (struct seg_state){ segment, 0x9b, 0xffff, (uint64_t)segment << 4 };
-	s->seg[SEG_LDTR] = (struct seg_state){ 0, 0x82, 0xffff, 0 };
-	s->seg[SEG_TR] = (struct seg_state){ 0, 0x8b, 0xffff, 0 };
+		s->seg[i] = (struct seg_state){0, 0x93, 0xffff, 0};
+	s->seg[SEG_CS] = (struct seg_state){segment, 0x9b, 0xffff, (uint64_t)segment << 4};
+	s->seg[SEG_LDTR] = (struct seg_state){0, 0x82, 0xffff, 0};
+	s->seg[SEG_TR] = (struct seg_state){0, 0x8b, 0xffff, 0};
 	s->idtr.limit = 0x3ff;
 	s->gdtr.limit = 0xffff;
 	s->rip = offset;
@@ -48,7 +48,7 @@ void handover_real_mode(struct vcpu_state *s, uint16_t segment, uint16_t offset,
 /* A segment register from its selector and the descriptor in memory (SDM 3A 3.4.5). */
 static struct seg_state segment_of(const struct desc_ptr *gdt, uint16_t selector)
 {
-	struct seg_state s = { .selector = selector };
+	struct seg_state s = {.selector = selector};
 	uint32_t offset = selector & 0xfff8u;
 	const uint32_t *d;
 
@@ -60,7 +60,8 @@ static struct seg_state segment_of(const struct desc_ptr *gdt, uint16_t selector
 	if (s.attr & 0x800)
 		s.limit = s.limit << 12 | 0xfff;
 	s.base = d[0] >> 16 | (uint64_t)(d[1] & 0xff) << 16 | (d[1] & 0xff000000u);
-	if (!(s.attr & 0x10) && offset + 15 <= gdt->limit) /* system descriptors have 16 bytes in long mode */
+	if (!(s.attr & 0x10) &&
+	    offset + 15 <= gdt->limit) /* system descriptors have 16 bytes in long mode */
 		s.base |= (uint64_t)d[2] << 32;
 	return s;
 }
@@ -75,16 +76,17 @@ static void capture(struct vcpu_state *s, const struct handover_frame *f)
 	s->gpr[GPR_RSP] = (uintptr_t)&f->return_rip + 8;
 	s->rip = f->return_rip;
 	s->rflags = f->rflags;
-	s->gdtr = (struct table_state){ gdt.base, gdt.limit };
-	s->idtr = (struct table_state){ idt.base, idt.limit };
-	const uint16_t selectors[SEG_COUNT] = { read_es(), read_cs(), read_ss(), read_ds(), read_fs(), read_gs(), read_ldtr(), read_tr() };
+	s->gdtr = (struct table_state){gdt.base, gdt.limit};
+	s->idtr = (struct table_state){idt.base, idt.limit};
+	const uint16_t selectors[SEG_COUNT] = {read_es(), read_cs(), read_ss(),   read_ds(),
+					       read_fs(), read_gs(), read_ldtr(), read_tr()};
 
 	for (unsigned i = 0; i < SEG_COUNT; i++)
 		s->seg[i] = segment_of(&gdt, selectors[i]);
 	s->seg[SEG_FS].base = rdmsr(MSR_FS_BASE);
 	s->seg[SEG_GS].base = rdmsr(MSR_GS_BASE);
 	if (!s->seg[SEG_TR].attr) /* firmware may run without a TSS; a guest must have one */
-		s->seg[SEG_TR] = (struct seg_state){ 0, 0x8b, 0xffff, 0 };
+		s->seg[SEG_TR] = (struct seg_state){0, 0x8b, 0xffff, 0};
 	s->cr0 = read_cr0();
 	s->cr2 = read_cr2();
 	s->cr3 = f->cr3;
@@ -148,6 +150,7 @@ int vcpu_enter_at(const struct vcpu_state *s, enum run_state run_state)
 	__atomic_store_n(&cpu->online, 1, __ATOMIC_RELEASE);
 	startup_check(v);
 	vmm_ops->run(v);
+	__builtin_unreachable(); /* no attribute on a pointer suits both compilers */
 }
 
 static bool started; /* the guest owns the machine: no way back */

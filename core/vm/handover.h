@@ -9,26 +9,27 @@ struct handover_frame {
 	uint64_t gpr[GPR_COUNT]; /* RSP: not used */
 	uint64_t rflags;
 	uint64_t cr3, efer; /* before the VMM's own were loaded */
-	uint64_t image; /* physical address of the image */
+	uint64_t image;     /* physical address of the image */
 	uint64_t return_rip;
 };
 
 /*
- * The caller's CPU state becomes the guest's: the call returns 0 as guest, behind the instruction that
- * called the VMM. On failure it returns a negative errno natively. Context: any CPU once start_init() is
- * done, in the caller's address space extended by the VMM's, interrupts off.
+ * The caller's CPU state becomes the guest's: the call returns 0 as guest, behind the instruction
+ * that called the VMM. On failure it returns a negative errno natively. Context: any CPU once
+ * start_init() is done, in the caller's address space extended by the VMM's, interrupts off.
  */
 int vcpu_enter_here(const struct handover_frame *f);
 /*
- * Start the guest on this CPU from `s` (`run_state` RUN_WAIT_FOR_SIPI: parked first). On failure returns
- * negative errno with VMX/SVM off. Context: on this CPU's block, host tables loaded.
+ * Start the guest on this CPU from `s` (`run_state` RUN_WAIT_FOR_SIPI: parked first). On failure
+ * returns negative errno with VMX/SVM off. Context: on this CPU's block, host tables loaded.
  */
 int vcpu_enter_at(const struct vcpu_state *s, enum run_state run_state);
 /*
- * The guest's state becomes the CPU's and VMX/SVM is off. Does not return. Only while the guest's address
- * space still maps the image one to one (UEFI boot services). Context: exit handler.
+ * The guest's state becomes the CPU's and VMX/SVM is off. Does not return. Only while the guest's
+ * address space still maps the image one to one (UEFI boot services). Context: exit handler.
  */
 _Noreturn void vcpu_leave(struct vcpu *v);
 
-/* State of a CPU in real mode at CS:IP = segment:offset, DL as given, other registers as after reset. */
+/* State of a CPU in real mode at CS:IP = segment:offset, DL as given, other registers as after
+ * reset. */
 void handover_real_mode(struct vcpu_state *s, uint16_t segment, uint16_t offset, uint8_t dl);

@@ -64,7 +64,8 @@ enum exit_result io_exit(struct vcpu *v, const struct io_access *io)
 	}
 	/* an access may begin below a trapped port and reach it */
 	for (i = 0; i < trap_count; i++) {
-		if (io->port < traps[i].first + traps[i].count && io->port + io->size > traps[i].first)
+		if (io->port < traps[i].first + traps[i].count &&
+		    io->port + io->size > traps[i].first)
 			break;
 	}
 	if (i < trap_count)

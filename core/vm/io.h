@@ -5,12 +5,13 @@
 #include "core/vm/vcpu.h"
 
 /*
- * Handler of one guest access. For IN it sets *value (its low `size` bytes count); for OUT *value is what
- * the guest writes. String instructions arrive element by element.
+ * Handler of one guest access. For IN it sets *value (its low `size` bytes count); for OUT *value
+ * is what the guest writes. String instructions arrive element by element.
  */
 typedef void (*io_handler)(void *arg, const struct io_access *io, uint32_t *value);
 
-/* Let accesses to `count` ports from `first` exit to the handler. 0 or -ENOSPC. Context: start-up. */
+/* Let accesses to `count` ports from `first` exit to the handler. 0 or -ENOSPC. Context: start-up.
+ */
 int io_trap(uint16_t first, uint16_t count, io_handler handler, void *arg);
 /* Execute an access on the hardware: for handlers that only look. */
 void io_pass(const struct io_access *io, uint32_t *value);

@@ -45,7 +45,8 @@ static enum exit_result emulate_read(struct vcpu *v, uint32_t index, enum msr_em
 		if (!features_shown(&guest_features, FEATURE_DS))
 			value |= 1 << 11; /* BTS unavailable */
 		break;
-	case MSR_EMU_PERF_CAPABILITIES: /* SDM 3B 20.8.4: PEBS_TRAP, SAVE_ARCH_REGS, REC_FMT, BASELINE, METRICS.. */
+	case MSR_EMU_PERF_CAPABILITIES: /* SDM 3B 20.8.4: PEBS_TRAP, SAVE_ARCH_REGS, REC_FMT,
+					   BASELINE, METRICS.. */
 		value &= ~UINT64_C(0x14fc0);
 		break;
 	case MSR_EMU_VM_CR:
@@ -102,7 +103,8 @@ static enum exit_result write_apic_base(struct vcpu *v, uint64_t value)
 	return EXIT_ADVANCE;
 }
 
-static enum exit_result emulate_write(struct vcpu *v, uint32_t index, uint64_t value, enum msr_emulation emulation)
+static enum exit_result emulate_write(struct vcpu *v, uint32_t index, uint64_t value,
+				      enum msr_emulation emulation)
 {
 	switch (emulation) {
 	case MSR_EMU_EFER:

@@ -13,7 +13,8 @@ static struct spinlock lock;
 
 void mtrr_guest_init(void)
 {
-	static const uint16_t fixed[MTRR_FIXED_MAX] = { 0x250, 0x258, 0x259, 0x268, 0x269, 0x26a, 0x26b, 0x26c, 0x26d, 0x26e, 0x26f };
+	static const uint16_t fixed[MTRR_FIXED_MAX] = {0x250, 0x258, 0x259, 0x268, 0x269, 0x26a,
+						       0x26b, 0x26c, 0x26d, 0x26e, 0x26f};
 
 	state.phys_bits = cpu_phys_bits();
 	if (!(cpuid(1, 0).edx & (1u << 12)))
@@ -70,9 +71,12 @@ bool mtrr_guest_write(uint32_t index, uint64_t value)
 			nested_types_changed();
 		return true;
 	}
-	/* On AMD-V the registers work under nested paging: theirs is the guest's, but the VMM's memory stays cached. */
-	uint64_t run = mtrr_uniform_range(&next, GPA(region_base), GPA(region_base + region_size), &type);
-	bool harmless = (run == region_size && type == MTRR_WB) || !(next.def_type & MTRR_DEF_TYPE_E);
+	/* On AMD-V the registers work under nested paging: theirs is the guest's, but the VMM's
+	 * memory stays cached. */
+	uint64_t run =
+	    mtrr_uniform_range(&next, GPA(region_base), GPA(region_base + region_size), &type);
+	bool harmless =
+	    (run == region_size && type == MTRR_WB) || !(next.def_type & MTRR_DEF_TYPE_E);
 
 	if (harmless)
 		state = next;

@@ -34,19 +34,47 @@ static uint64_t table_alloc(void *arg)
 	return p ? virt_to_phys(p).a : 0;
 }
 
-static void table_free(void *arg, uint64_t pa)
-{
-	(void)arg;
-	pages_free(phys_to_virt(HPA(pa)), 1);
-}
-
 static uint64_t *table_at(void *arg, uint64_t pa)
 {
 	(void)arg;
 	return phys_to_virt(HPA(pa));
 }
 
-static struct pt nested = { .alloc = table_alloc, .free = table_free, .at = table_at };
+/*
+ * Tables taken out, each with the next one's address in its first entry, which is a not-present one
+ * in every format. CPUs may hold pointers to them in their paging-structure caches (SDM 3C 29.4,
+ * APM 2 15.25.13): as anything else than a table of their level, above all as the guest's memory,
+ * they would open the machine. So they are given back behind a flush only.
+ */
+static uint64_t stale;
+
+static void table_free(void *arg, uint64_t pa)
+{
+	__atomic_store_n(table_at(arg, pa), stale, __ATOMIC_RELEASE);
+	stale = pa;
+}
+
+/*
+ * Release the lock, then flush if `flush` or if tables were taken out, and give those back. A CPU
+ * that waits for the lock answers no flush, so it cannot be held meanwhile.
+ */
+static void release_and_flush(bool flush)
+{
+	uint64_t tables = stale;
+
+	stale = 0;
+	spinlock_release(&lock);
+	if (flush || tables)
+		nmi_flush_all();
+	while (tables) {
+		uint64_t next = *table_at(NULL, tables);
+
+		pages_free(phys_to_virt(HPA(tables)), 1);
+		tables = next;
+	}
+}
+
+static struct pt nested = {.alloc = table_alloc, .free = table_free, .at = table_at};
 
 static bool in_region(uint64_t gpa, uint64_t size)
 {
@@ -85,10 +113,21 @@ static int map_around_region(uint64_t base, uint64_t end)
 	return map_typed(base, end);
 }
 
+static bool is_trapped(uint64_t page)
+{
+	for (uint32_t i = 0; i < trap_count; i++) {
+		if (traps[i].page == page)
+			return true;
+	}
+	return false;
+}
+
 static int trap_apply(uint64_t page)
 {
-	struct pt_leaf leaf = { .type = PT_UC };
+	struct pt_leaf leaf = {.type = PT_UC};
 
+	if (in_region(page, PAGE_SIZE))
+		return 0; /* ones, and writes exit as it is */
 	pt_lookup(&nested, page, &leaf);
 	return pt_map(&nested, page, page, PAGE_SIZE, PT_RX, leaf.type);
 }
@@ -115,16 +154,18 @@ int nested_init(const struct boot_mmap_entry *map, uint32_t count)
 	if (!nested.root || !ones)
 		return -ENOMEM;
 	memset(ones, 0xff, PAGE_SIZE);
-	ram[ram_count++] = (struct boot_mmap_entry){ .base = 0, .size = 0x100000 };
+	ram[ram_count++] = (struct boot_mmap_entry){.base = 0, .size = 0x100000};
 	for (uint32_t i = 0; i < count; i++) {
-		uint64_t base = align_up(map[i].base, PAGE_SIZE), end = align_down(map[i].base + map[i].size, PAGE_SIZE);
+		uint64_t base = align_up(map[i].base, PAGE_SIZE),
+			 end = align_down(map[i].base + map[i].size, PAGE_SIZE);
 
 		if (map[i].type != BOOT_MMAP_RAM || end <= 0x100000)
 			continue;
 		if (base < 0x100000)
 			base = 0x100000;
 		if (base < end && ram_count < BOOT_MMAP_MAX)
-			ram[ram_count++] = (struct boot_mmap_entry){ .base = base, .size = end - base };
+			ram[ram_count++] =
+			    (struct boot_mmap_entry){.base = base, .size = end - base};
 	}
 	return map_all();
 }
@@ -134,7 +175,18 @@ uint64_t nested_root(void)
 	return nested.root;
 }
 
-/* Forget everything that was mapped on first touch, when the pool is empty. */
+/* Unmap [base, end) but for the VMM's region, which always reads as ones. */
+static void unmap(uint64_t base, uint64_t end)
+{
+	if (base < end && in_region(base, end - base)) {
+		unmap(base, region_base);
+		unmap(region_base + region_size, end);
+	} else if (base < end) {
+		pt_map(&nested, base, 0, end - base, 0, PT_UC);
+	}
+}
+
+/* Forget everything that was mapped on first touch. */
 static void drop_touched(void)
 {
 	uint64_t at = 0;
@@ -142,25 +194,37 @@ static void drop_touched(void)
 	for (uint32_t i = 0; i <= ram_count; i++) {
 		uint64_t end = i < ram_count ? ram[i].base : UINT64_C(1) << 47;
 
-		if (end > at)
-			pt_map(&nested, at, 0, end - at, 0, PT_UC);
+		unmap(at, end);
 		if (i < ram_count)
 			at = ram[i].base + ram[i].size;
 	}
-	map_all();
 }
 
-/* The largest aligned block around `gpa` that is free of the VMM, of traps and of anything mapped. */
+/*
+ * Map only what must be mapped; the pool has room again for what is touched. The lock is held on
+ * entry and return, and free in between: others see a table where less is mapped, and come here.
+ */
+static int start_anew(void)
+{
+	drop_touched();
+	release_and_flush(true);
+	spinlock_take(&lock);
+	return map_all();
+}
+
+/* The largest aligned block around `gpa` that is free of the VMM, of traps and of anything mapped.
+ */
 static uint64_t block_size(uint64_t gpa)
 {
-	static const uint64_t sizes[] = { SIZE_1G, SIZE_2M };
+	static const uint64_t sizes[] = {SIZE_1G, SIZE_2M};
 
 	for (unsigned i = 3 - nested.max_leaf_level; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		uint64_t base = align_down(gpa, sizes[i]), size = sizes[i];
 		bool is_free = !in_region(base, size);
 
 		for (uint32_t k = 0; k < ram_count; k++)
-			is_free = is_free && (ram[k].base >= base + size || ram[k].base + ram[k].size <= base);
+			is_free = is_free &&
+				  (ram[k].base >= base + size || ram[k].base + ram[k].size <= base);
 		for (uint32_t k = 0; k < trap_count; k++)
 			is_free = is_free && (traps[k].page < base || traps[k].page >= base + size);
 		if (is_free)
@@ -171,16 +235,19 @@ static uint64_t block_size(uint64_t gpa)
 
 static int map_touched(uint64_t gpa)
 {
-	uint64_t size = block_size(gpa), base = align_down(gpa, size);
+	uint64_t page = align_down(gpa, PAGE_SIZE), size, base;
 	int err;
 
 	spinlock_take(&lock);
-	err = map_around_region(base, base + size);
+	size = block_size(gpa);
+	base = align_down(gpa, size);
+	err = is_trapped(page) ? trap_apply(page) : map_around_region(base, base + size);
 	if (err == -ENOMEM) {
-		drop_touched();
-		err = map_around_region(align_down(gpa, PAGE_SIZE), align_down(gpa, PAGE_SIZE) + PAGE_SIZE);
+		err = start_anew();
+		if (!err && !is_trapped(page))
+			err = map_around_region(page, page + PAGE_SIZE);
 	}
-	spinlock_release(&lock);
+	release_and_flush(false);
 	return err;
 }
 
@@ -202,10 +269,11 @@ int nested_trap_writes(gpa_t page, nested_handler handler)
 		err = trap_apply(page.a);
 	} else if (i < trap_count) {
 		traps[i] = traps[--trap_count];
-		err = map_typed(page.a, page.a + PAGE_SIZE);
+		err = map_around_region(page.a, page.a + PAGE_SIZE);
 	}
-	spinlock_release(&lock);
-	nmi_flush_all();
+	if (err == -ENOMEM)
+		err = start_anew();
+	release_and_flush(true);
 	return err;
 }
 
@@ -218,7 +286,8 @@ enum exit_result nested_fault(struct vcpu *v, const struct mem_fault *f)
 			return traps[i].handler(v, f);
 	}
 	if (in_region(page, PAGE_SIZE)) {
-		/* the region looks like memory that is not there: ones are read, writes are dropped */
+		/* the region looks like memory that is not there: ones are read, writes are dropped
+		 */
 		v->refused_writes++;
 		return emulate_skip(v);
 	}
@@ -234,7 +303,7 @@ void nested_types_changed(void)
 	if (!vmm_ops->nested_has_types)
 		return;
 	spinlock_take(&lock);
-	drop_touched();
-	spinlock_release(&lock);
-	nmi_flush_all();
+	if (start_anew() != 0)
+		log_printf("No memory to map all of RAM: the rest follows on first touch\n");
+	release_and_flush(true);
 }

@@ -7,16 +7,18 @@
 #include "core/boot.h"
 #include "core/vm/vcpu.h"
 
-/* Build the tables: RAM at once, the rest on first touch, the VMM's region read-only ones. 0 or -ENOMEM. Boot CPU. */
+/* Build the tables: RAM at once, the rest on first touch, the VMM's region read-only ones. 0 or
+ * -ENOMEM. Boot CPU. */
 int nested_init(const struct boot_mmap_entry *map, uint32_t count);
 /* Physical address of the top table. */
 uint64_t nested_root(void);
 /*
- * A handler for guest-physical accesses that exit, of one 4 KiB page. Called for each write (and, when
- * the page is not even readable, each read); decides about the instruction.
+ * A handler for guest-physical accesses that exit, of one 4 KiB page. Called for each write (and,
+ * when the page is not even readable, each read); decides about the instruction.
  */
 typedef enum exit_result (*nested_handler)(struct vcpu *v, const struct mem_fault *f);
-/* Make writes to one page exit to `handler`; NULL undoes it. Flushes all CPUs. 0 or -ENOMEM, -ENOSPC. Any CPU. */
+/* Make writes to one page exit to `handler`; NULL undoes it. Flushes all CPUs. 0 or -ENOMEM,
+ * -ENOSPC. Any CPU. */
 int nested_trap_writes(gpa_t page, nested_handler handler);
 /* A nested page fault or EPT violation. */
 enum exit_result nested_fault(struct vcpu *v, const struct mem_fault *f);

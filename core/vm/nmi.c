@@ -4,9 +4,12 @@
 #include "core/boot.h"
 #include "core/panic.h"
 #include "core/vm/handover.h"
+#include "core/vm/startup.h"
+#include "core/vm/emulate.h"
 #include "core/vmm_ops.h"
 #include "core/x86/apic.h"
 #include "core/x86/clock.h"
+#include "core/x86/cpu.h"
 #include "core/x86/percpu.h"
 
 #define STOP_TIMEOUT_US 100000
@@ -35,6 +38,26 @@ void nmi_host(void)
 		panic_stop();
 }
 
+void nmi_host_machine_check(void)
+{
+	struct vcpu *v = &this_cpu()->vcpu;
+
+	v->mc_pending = 1;
+	if (v->active && vmm_ops->force_exit)
+		vmm_ops->force_exit(v);
+}
+
+/* Requests to flush so far. A CPU notes which it has seen before it flushes: requests may overlap. */
+static uint32_t flushes_wanted; /* atomic */
+
+void nmi_flush_self(struct vcpu *v)
+{
+	uint32_t wanted = __atomic_load_n(&flushes_wanted, __ATOMIC_SEQ_CST);
+
+	vmm_ops->flush(v);
+	__atomic_store_n(&v->flushes_done, wanted, __ATOMIC_RELEASE);
+}
+
 void nmi_take_kicks(struct vcpu *v)
 {
 	uint32_t kicks = __atomic_load_n(&v->kick, __ATOMIC_RELAXED);
@@ -45,8 +68,7 @@ void nmi_take_kicks(struct vcpu *v)
 	if (kicks & KICK_STOP)
 		panic_stop();
 	if (kicks & KICK_FLUSH) {
-		vmm_ops->flush(v);
-		__atomic_store_n(&v->flush_done, true, __ATOMIC_RELEASE);
+		nmi_flush_self(v);
 	}
 	/* KICK_STARTUP: the mailbox itself is looked at before the next entry */
 }
@@ -73,11 +95,13 @@ void nmi_exit(struct vcpu *v, bool from_guest)
 	uint32_t seen = __atomic_exchange_n(&v->host_nmi, 0, __ATOMIC_ACQ_REL) + (from_guest ? 1 : 0);
 
 	nmi_take_kicks(v);
-	if (seen == 0)
-		return;
+	if (v->mc_pending) {
+		v->mc_pending = 0;
+		emulate_exception(v, VECTOR_MC, 0);
+	}
 	while (seen && claim_kick(this_cpu()->index))
 		seen--;
-	if (seen)
+	if (seen || v->nmi_pending)
 		vmm_ops->inject_nmi(v);
 }
 
@@ -95,27 +119,30 @@ void nmi_kick(uint32_t index, uint32_t kicks)
 /* Does CPU `index` run guest code with nested translations of its own? */
 static bool may_hold_translations(uint32_t index)
 {
-	return __atomic_load_n(&cpus[index]->vcpu.active, __ATOMIC_ACQUIRE);
+	const struct vcpu *v = &cpus[index]->vcpu;
+
+	return __atomic_load_n(&v->active, __ATOMIC_ACQUIRE) && !startup_waits_in_cpu(v);
 }
 
 void nmi_flush_all(void)
 {
 	struct cpu *self = this_cpu(); /* during start-up not a CPU's block, and then no CPU is active */
+	uint32_t mine = __atomic_add_fetch(&flushes_wanted, 1, __ATOMIC_SEQ_CST);
 
 	for (uint32_t i = 0; i < cpu_count; i++) {
 		if (!may_hold_translations(i))
 			continue;
 		if (cpus[i] == self) {
-			vmm_ops->flush(&self->vcpu);
+			nmi_flush_self(&self->vcpu);
 			continue;
 		}
-		__atomic_store_n(&cpus[i]->vcpu.flush_done, false, __ATOMIC_RELEASE);
 		nmi_kick(i, KICK_FLUSH);
 	}
 	for (uint32_t i = 0; i < cpu_count; i++) {
-		if (cpus[i] == self || !may_hold_translations(i))
+		if (cpus[i] == self)
 			continue;
-		while (!__atomic_load_n(&cpus[i]->vcpu.flush_done, __ATOMIC_ACQUIRE))
+		while (may_hold_translations(i) &&
+		       (int32_t)(__atomic_load_n(&cpus[i]->vcpu.flushes_done, __ATOMIC_ACQUIRE) - mine) < 0)
 			nmi_take_kicks(&self->vcpu); /* the other one may be waiting for this one */
 	}
 }

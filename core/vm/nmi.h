@@ -10,6 +10,8 @@
  * the coming entry exit at once.
  */
 void nmi_host(void);
+/* From the IDT: a machine check in host mode from which execution can go on; the guest gets it at its next entry. */
+void nmi_host_machine_check(void);
 /*
  * The exit for an NMI, or an exit forced by nmi_host(): decide whose it is. Kicks are taken first; what
  * nobody claims is injected. `from_guest` is true when this exit itself stands for one more NMI.
@@ -23,6 +25,8 @@ void nmi_take_kicks(struct vcpu *v);
  * preserved. Context: any but the NMI handler.
  */
 void nmi_kick(uint32_t index, uint32_t kicks);
+/* Flush this CPU's nested translations, and answer all requests for that so far. Context: exit handler of `v`. */
+void nmi_flush_self(struct vcpu *v);
 /* Make every active CPU flush its nested translations, this one included, and wait until all did. */
 void nmi_flush_all(void);
 /* Panic: tell the other CPUs to stop; then wait, 100 ms each, until each has (struct cpu.stopped). */

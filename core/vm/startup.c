@@ -20,6 +20,7 @@ enum { APIC_TPR = 0x80, APIC_EOI = 0xb0, APIC_LDR = 0xd0, APIC_DFR = 0xe0, APIC_
 #define LVT_MASKED 0x10000u
 
 static bool use_icr;
+static bool cpu_waits; /* wait-for-SIPI is a state of the guest's CPU, not a loop of the VMM */
 static bool trap_page; /* xAPIC page is write-trapped */
 static uint64_t trapped_base;
 static struct {
@@ -49,6 +50,7 @@ int startup_init(bool has_sipi_exits)
 	for (uint32_t i = 0; i < BOOT_MAX_CPUS; i++)
 		logical[i].dfr = 0xffffffff;
 	if (has_sipi_exits && c->startup != CONFIG_STARTUP_ICR) {
+		cpu_waits = true;
 		log_printf("CPU start-up: INIT and start-up IPI exits\n");
 		return 0;
 	}
@@ -62,6 +64,11 @@ int startup_init(bool has_sipi_exits)
 	trap_page = true;
 	log_printf("CPU start-up: taken from writes to the interrupt command register\n");
 	return trap_at(rdmsr(MSR_APIC_BASE) & UINT64_C(0x000ffffffffff000));
+}
+
+bool startup_waits_in_cpu(const struct vcpu *v)
+{
+	return cpu_waits && __atomic_load_n(&v->run_state, __ATOMIC_SEQ_CST) == RUN_WAIT_FOR_SIPI;
 }
 
 bool startup_uses_icr(void)
@@ -249,7 +256,11 @@ void startup_take_sipi(struct vcpu *v, uint8_t vector)
 	s.seg[SEG_CS].base = (uint64_t)vector << 12;
 	s.rip = 0;
 	vmm_ops->state_set(v, &s);
-	v->run_state = RUN_GUEST;
+	__atomic_store_n(&v->run_state, RUN_GUEST, __ATOMIC_SEQ_CST);
+	if (cpu_waits) { /* nmi_flush_all() left it out, and no NMI came through */
+		v->nmi_pending = false;
+		nmi_flush_self(v);
+	}
 }
 
 void startup_check(struct vcpu *v)
@@ -258,7 +269,7 @@ void startup_check(struct vcpu *v)
 		nmi_take_kicks(v);
 		if (__atomic_exchange_n(&v->init_pending, 0, __ATOMIC_SEQ_CST))
 			startup_take_init(v);
-		if (v->run_state != RUN_WAIT_FOR_SIPI)
+		if (v->run_state != RUN_WAIT_FOR_SIPI || cpu_waits)
 			return;
 		uint32_t sipi = __atomic_exchange_n(&v->sipi_vector, 0, __ATOMIC_SEQ_CST);
 

@@ -10,6 +10,11 @@
  * the CPUs report INIT and start-up IPIs by exits (VT-x). Context: boot CPU, after nested_init().
  */
 int startup_init(bool has_sipi_exits);
+/*
+ * The CPU waits for its start-up IPI as guest, which blocks NMIs: it can be asked for nothing, and drops its
+ * nested translations when it goes on. Context: any CPU.
+ */
+bool startup_waits_in_cpu(const struct vcpu *v);
 /* True when start-up messages are taken from writes to the ICR. */
 bool startup_uses_icr(void);
 /*
@@ -21,7 +26,8 @@ bool startup_icr(struct vcpu *v, uint32_t destination, uint32_t icr);
 void startup_take_init(struct vcpu *v);
 /* This CPU got a start-up IPI while waiting for one. */
 void startup_take_sipi(struct vcpu *v, uint8_t vector);
-/* Before an entry: carry out what the mailbox holds; waits in the VMM while the CPU waits for its SIPI. */
+/* Before an entry: carry out what the mailbox holds; waits in the VMM while the CPU waits for its
+ * SIPI, unless the vendor's entry does (startup_waits_in_cpu()). */
 void startup_check(struct vcpu *v);
 /* From the trap handler: an INIT arrived while the host ran (#SX of AMD-V). */
 void startup_host_init(void);

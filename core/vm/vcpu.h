@@ -76,7 +76,7 @@ enum kick {
 	KICK_FLUSH = 1 << 0, /* nested translations are stale */
 	KICK_STOP = 1 << 1, /* panic: dump and stop */
 	KICK_STARTUP = 1 << 2, /* INIT or start-up IPI in the mailbox */
-	KICK_LEAVE = 1 << 3, /* give the CPU back (vcpu_leave) */
+	KICK_NMI = 1 << 3, /* deliver the NMI that waits behind another event */
 };
 
 enum run_state {
@@ -95,9 +95,10 @@ struct vcpu {
 	uint32_t host_nmi; /* NMIs taken in host mode and not yet accounted for; atomic, also from the NMI handler */
 	uint32_t init_pending; /* atomic: INIT arrived */
 	uint32_t sipi_vector; /* atomic: 0x100 | vector of a start-up IPI, 0 none */
+	uint32_t mc_pending; /* a machine check hit the host and belongs to the guest; set by its handler */
 	enum run_state run_state;
 	bool active; /* this CPU runs under the VMM */
-	bool flush_done; /* atomic: answers KICK_FLUSH */
+	uint32_t flushes_done; /* atomic: answers KICK_FLUSH, see nmi_flush_all() */
 	bool nmi_blocked; /* the guest is in its NMI handler (AMD-V tracks it by IRET) */
 	bool nmi_pending; /* one NMI waits for the guest's handler to end */
 	uint64_t apic_base; /* guest's IA32_APIC_BASE as last seen */

@@ -7,12 +7,14 @@
 
 struct vmcall {
 	const char *name;
-	/* Arguments in RBX, RCX; results to RAX (and RCX where the call says so). RIP still points at the call. */
+	/* Arguments in RBX, RCX; results to RAX (and RCX where the call says so). RIP still points
+	 * at the call. */
 	void (*function)(struct vcpu *v);
 };
 
 #define VMCALL(name_, function_)                                                                   \
-	static const struct vmcall vmcall_##function_ SECTION_RECORD(vmcall) = { .name = name_, .function = function_ }
+	static const struct vmcall vmcall_##function_ SECTION_RECORD(vmcall) = {                   \
+	    .name = name_, .function = function_}
 
 #define VMCALL_LENGTH 3 /* bytes of VMCALL and VMMCALL */
 

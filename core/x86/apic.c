@@ -39,7 +39,8 @@ void apic_write(uint32_t offset, uint32_t value)
 
 bool apic_is_x2apic(void)
 {
-	return (rdmsr(MSR_APIC_BASE) & (APIC_BASE_EN | APIC_BASE_EXTD)) == (APIC_BASE_EN | APIC_BASE_EXTD);
+	return (rdmsr(MSR_APIC_BASE) & (APIC_BASE_EN | APIC_BASE_EXTD)) ==
+	       (APIC_BASE_EN | APIC_BASE_EXTD);
 }
 
 /* Bounded: the page of an APIC that is switched off reads as ones. */

@@ -30,7 +30,8 @@ uint32_t apic_read(uint32_t offset);
 void apic_write(uint32_t offset, uint32_t value);
 /* True when this CPU's APIC is in x2APIC mode. */
 bool apic_is_x2apic(void);
-/* Write the ICR as given (destination as the mode has it), keeping the guest's destination register. */
+/* Write the ICR as given (destination as the mode has it), keeping the guest's destination
+ * register. */
 void apic_send(uint32_t destination, uint32_t icr_low);
 /* Send an NMI to the CPU with this APIC ID. */
 void apic_send_nmi(uint32_t id);

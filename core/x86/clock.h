@@ -3,7 +3,8 @@
 #pragma once
 #include <stdint.h>
 
-/* Measure the TSC against PIT channel 2, or take the frequency the CPU states. Context: boot CPU, start-up. */
+/* Measure the TSC against PIT channel 2, or take the frequency the CPU states. Context: boot CPU,
+ * start-up. */
 void clock_init(void);
 /* TSC ticks a second. */
 uint64_t clock_tsc_hz(void);

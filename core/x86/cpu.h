@@ -48,6 +48,7 @@
 #define MSR_SYSENTER_ESP   0x175u
 #define MSR_SYSENTER_EIP   0x176u
 #define MSR_MCG_CAP        0x179u
+#define MSR_MCG_STATUS     0x17au
 #define MSR_DEBUGCTL       0x1d9u
 #define MSR_PAT            0x277u
 #define MSR_X2APIC_ICR     0x830u
@@ -66,8 +67,18 @@
 #define APIC_BASE_EN   (UINT64_C(1) << 11)
 
 /* Exception vectors (SDM 3A table 6-1) */
-enum { VECTOR_DB = 1, VECTOR_NMI = 2, VECTOR_UD = 6, VECTOR_DF = 8, VECTOR_SS = 12, VECTOR_GP = 13, VECTOR_PF = 14, VECTOR_AC = 17,
-       VECTOR_MC = 18, VECTOR_SX = 30 };
+enum {
+	VECTOR_DB = 1,
+	VECTOR_NMI = 2,
+	VECTOR_UD = 6,
+	VECTOR_DF = 8,
+	VECTOR_SS = 12,
+	VECTOR_GP = 13,
+	VECTOR_PF = 14,
+	VECTOR_AC = 17,
+	VECTOR_MC = 18,
+	VECTOR_SX = 30
+};
 
 struct cpuid_regs {
 	uint32_t eax, ebx, ecx, edx;
@@ -77,7 +88,9 @@ static inline struct cpuid_regs cpuid(uint32_t leaf, uint32_t subleaf)
 {
 	struct cpuid_regs r;
 
-	__asm__ volatile("cpuid" : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx) : "a"(leaf), "c"(subleaf));
+	__asm__ volatile("cpuid"
+			 : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx)
+			 : "a"(leaf), "c"(subleaf));
 	return r;
 }
 
@@ -91,7 +104,10 @@ static inline uint64_t rdmsr(uint32_t msr)
 
 static inline void wrmsr(uint32_t msr, uint64_t value)
 {
-	__asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)) : "memory");
+	__asm__ volatile("wrmsr"
+			 :
+			 : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
+			 : "memory");
 }
 
 /*

@@ -28,7 +28,7 @@ struct cpu *cpu_current(void)
 
 int percpu_alloc(uint32_t index, uint32_t apic_id)
 {
-	static const uint32_t guards[] = { 0, 0x2000, 0x4000, 0x6000 };
+	static const uint32_t guards[] = {0, 0x2000, 0x4000, 0x6000};
 	uint8_t *block = pages_alloc(CPU_BLOCK_SIZE / PAGE_SIZE, CPU_BLOCK_SIZE);
 	struct cpu *cpu;
 
@@ -45,7 +45,8 @@ int percpu_alloc(uint32_t index, uint32_t apic_id)
 
 uint64_t percpu_host_cr4(void)
 {
-	uint64_t cr4 = CR4_PAE | CR4_MCE | (1 << 9) | (1 << 10); /* OSFXSR, OSXMMEXCPT: for later vector code */
+	uint64_t cr4 = CR4_PAE | CR4_MCE | (1 << 9) |
+		       (1 << 10); /* OSFXSR, OSXMMEXCPT: for later vector code */
 	struct cpuid_regs r = cpuid(0, 0);
 
 	if (r.eax >= 7) {
@@ -65,7 +66,7 @@ void percpu_load(struct cpu *cpu)
 	uint8_t *block = (uint8_t *)cpu - CPU_STRUCT;
 	uint64_t base = (uintptr_t)&cpu->tss;
 	uint32_t limit = sizeof(struct tss) - 1;
-	struct desc_ptr d = { sizeof(cpu->gdt) - 1, (uintptr_t)cpu->gdt };
+	struct desc_ptr d = {sizeof(cpu->gdt) - 1, (uintptr_t)cpu->gdt};
 
 	memset(&cpu->tss, 0, sizeof(cpu->tss));
 	cpu->tss.ist[IST_DF - 1] = (uintptr_t)(block + CPU_DF_STACK);
@@ -75,7 +76,8 @@ void percpu_load(struct cpu *cpu)
 	cpu->gdt[0] = 0;
 	cpu->gdt[1] = UINT64_C(0x00af9b000000ffff);
 	cpu->gdt[2] = UINT64_C(0x00cf93000000ffff);
-	cpu->gdt[3] = UINT64_C(0x0000890000000000) | limit | (base & 0xffffff) << 16 | (base >> 24 & 0xff) << 56;
+	cpu->gdt[3] = UINT64_C(0x0000890000000000) | limit | (base & 0xffffff) << 16 |
+		      (base >> 24 & 0xff) << 56;
 	cpu->gdt[4] = base >> 32;
 	lgdt(&d);
 	__asm__ volatile("mov %0, %%ds; mov %0, %%es; mov %0, %%ss; mov %1, %%fs; mov %1, %%gs\n\t"

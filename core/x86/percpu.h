@@ -7,10 +7,10 @@
 
 /*
  * One block of 64 KiB, aligned to its size, so that any stack pointer inside it leads to the block:
- *   0x0000 guard   0x1000 #DF stack   0x2000 guard   0x3000 #MC stack   0x4000 guard   0x5000 NMI stack
- *   0x6000 guard   0x7000 main stack, 16 KiB         0xb000 struct cpu  0xc000 four pages of the vendor's
- * Guard pages are not mapped. The host stack pointer of an entry is the address of struct cpu, so
- * assembly addresses struct vcpu, its first member, from it.
+ *   0x0000 guard   0x1000 #DF stack   0x2000 guard   0x3000 #MC stack   0x4000 guard   0x5000 NMI
+ * stack 0x6000 guard   0x7000 main stack, 16 KiB         0xb000 struct cpu  0xc000 four pages of
+ * the vendor's Guard pages are not mapped. The host stack pointer of an entry is the address of
+ * struct cpu, so assembly addresses struct vcpu, its first member, from it.
  */
 #define CPU_BLOCK_SIZE   0x10000
 #define CPU_DF_STACK     0x2000
@@ -39,11 +39,12 @@ struct __attribute__((packed)) tss {
 
 struct cpu {
 	struct vcpu vcpu; /* first: see above */
-	uint32_t index; /* 0 = boot CPU */
+	uint32_t index;   /* 0 = boot CPU */
 	uint32_t apic_id;
 	volatile uint32_t online; /* 1: initialised, 2: refused */
-	int error; /* why the CPU refused */
-	bool stopped; /* atomic: told to stop by a panic, and `state` holds its guest's registers if `vcpu.active` */
+	int error;                /* why the CPU refused */
+	bool stopped; /* atomic: told to stop by a panic, and `state` holds its guest's registers if
+			 `vcpu.active` */
 	uint64_t gdt[5];
 	struct tss tss;
 	struct vcpu_state state; /* captured or to be entered */
@@ -62,13 +63,14 @@ static inline struct cpu *this_cpu(void)
 }
 
 /*
- * The same where the stack may be another one (start-up, a broken stack pointer): NULL unless the stack
- * pointer leads to the block of a CPU that is known. Context: any, panic included.
+ * The same where the stack may be another one (start-up, a broken stack pointer): NULL unless the
+ * stack pointer leads to the block of a CPU that is known. Context: any, panic included.
  */
 struct cpu *cpu_current(void);
 /* Allocate the block of CPU `index`; 0 or -ENOMEM. Context: boot CPU, start-up. */
 int percpu_alloc(uint32_t index, uint32_t apic_id);
-/* Load GDT, IDT, TSS and the host's control registers on the calling CPU, which runs on its block. */
+/* Load GDT, IDT, TSS and the host's control registers on the calling CPU, which runs on its block.
+ */
 void percpu_load(struct cpu *cpu);
 /* The host's CR0 and CR4 (SMEP, SMAP, MCE...) as percpu_load() sets them. */
 uint64_t percpu_host_cr4(void);

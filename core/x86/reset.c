@@ -6,7 +6,7 @@
 
 void reset_machine(void)
 {
-	struct desc_ptr none = { 0, 0 };
+	struct desc_ptr none = {0, 0};
 
 	cpu_cli();
 	outb(0xcf9, 0x02); /* reset control register of Intel and AMD south bridges: full reset */

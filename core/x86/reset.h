@@ -2,5 +2,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #pragma once
 
-/* Reset: ACPI reset register where the FADT names one, port CF9h, keyboard controller, triple fault. */
+/* Reset: ACPI reset register where the FADT names one, port CF9h, keyboard controller, triple
+ * fault. */
 _Noreturn void reset_machine(void);

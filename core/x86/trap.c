@@ -28,19 +28,22 @@ void trap_init(void)
 		uint64_t a = trap_entries[i];
 
 		idt[i] = (struct idt_gate){
-			.offset0 = (uint16_t)a,
-			.selector = HOST_CS,
-			.ist = i == VECTOR_DF ? IST_DF : i == VECTOR_NMI ? IST_NMI : i == VECTOR_MC ? IST_MC : 0,
-			.type = 0x8e, /* interrupt gate, present */
-			.offset16 = (uint16_t)(a >> 16),
-			.offset32 = (uint32_t)(a >> 32),
+		    .offset0 = (uint16_t)a,
+		    .selector = HOST_CS,
+		    .ist = i == VECTOR_DF    ? IST_DF
+			   : i == VECTOR_NMI ? IST_NMI
+			   : i == VECTOR_MC  ? IST_MC
+					     : 0,
+		    .type = 0x8e, /* interrupt gate, present */
+		    .offset16 = (uint16_t)(a >> 16),
+		    .offset32 = (uint32_t)(a >> 32),
 		};
 	}
 }
 
 void trap_load(void)
 {
-	struct desc_ptr d = { sizeof(idt) - 1, (uintptr_t)idt };
+	struct desc_ptr d = {sizeof(idt) - 1, (uintptr_t)idt};
 
 	lidt(&d);
 }
@@ -53,11 +56,17 @@ void trap_handle(struct trap_frame *f)
 		nmi_host();
 		return;
 	}
+	/* MCG_STATUS.RIPV (SDM 3B 16.3.1.2): the interrupted instruction can go on, so the guest's handler decides */
+	if (f->vector == VECTOR_MC && cpu_count && (rdmsr(MSR_MCG_STATUS) & 1)) {
+		nmi_host_machine_check();
+		return;
+	}
 	if (f->vector == VECTOR_SX) { /* AMD-V: an INIT, redirected by VM_CR.R_INIT */
 		startup_host_init();
 		return;
 	}
-	for (__typeof__(&section_extable_start[0]) e = section_extable_start; e < section_extable_end; e++) {
+	for (__typeof__(&section_extable_start[0]) e = section_extable_start;
+	     e < section_extable_end; e++) {
 		if (e->from == f->rip) {
 			f->rip = e->to;
 			return;

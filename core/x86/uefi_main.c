@@ -7,7 +7,8 @@
 #include "core/vm/handover.h"
 #include "core/vm/handover_offsets.h"
 
-#define CHECK(name, field) _Static_assert(HANDOVER_##name == offsetof(struct vcpu_state, field), #name)
+#define CHECK(name, field)                                                                         \
+	_Static_assert(HANDOVER_##name == offsetof(struct vcpu_state, field), #name)
 CHECK(RIP, rip);
 CHECK(RFLAGS, rflags);
 CHECK(ES, seg[SEG_ES]);
@@ -40,14 +41,16 @@ int uefi_main(uint32_t op, const struct boot_info *bi, const struct handover_fra
 
 	switch (op) {
 	case BOOT_OP_INIT:
-		if (bi->magic != BOOT_INFO_MAGIC || bi->size != sizeof(*bi) || bi->region_base != f->image)
+		if (bi->magic != BOOT_INFO_MAGIC || bi->size != sizeof(*bi) ||
+		    bi->region_base != f->image)
 			return -EINVAL;
 		uefi_image_phys = f->image;
 		err = start_early(bi);
 		return err ? err : start_init();
 	case BOOT_OP_ENTER:
 		return vcpu_enter_here(f);
-	case BOOT_OP_LEAVE: /* called natively: this CPU has been reset out of the guest, or never entered */
+	case BOOT_OP_LEAVE: /* called natively: this CPU has been reset out of the guest, or never
+			       entered */
 		return 0;
 	default:
 		return -EINVAL;

@@ -1,4 +1,5 @@
-/* Address types: each kind of address is a struct of its own, so that mixing two kinds does not compile. */
+/* Address types: each kind of address is a struct of its own, so that mixing two kinds does not
+ * compile. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #pragma once
 #include <stdbool.h>

@@ -3,16 +3,17 @@
 #pragma once
 #include <stdint.h>
 
-#define BOOT_INFO_MAGIC   UINT32_C(0x42564249) /* "IBVB" */
-#define BOOT_MMAP_MAX     256
-#define BOOT_CMDLINE_MAX  2048
-#define BOOT_CONFIG_MAX   16384
-#define BOOT_MAX_CPUS     256
-#define BOOT_IMAGE_MAGIC  UINT64_C(0x31303056424d4956) /* first eight bytes of struct boot_image */
+#define BOOT_INFO_MAGIC  UINT32_C(0x42564249) /* "IBVB" */
+#define BOOT_MMAP_MAX    256
+#define BOOT_CMDLINE_MAX 2048
+#define BOOT_CONFIG_MAX  16384
+#define BOOT_MAX_CPUS    256
+#define BOOT_IMAGE_MAGIC UINT64_C(0x31303056424d4956) /* first eight bytes of struct boot_image */
 
 enum boot_firmware { BOOT_BIOS = 1, BOOT_UEFI = 2 };
 
-/* E820 types (ACPI specification, table 15-374). BOOT_MMAP_MMIO is ours: UEFI's memory-mapped I/O. */
+/* E820 types (ACPI specification, table 15-374). BOOT_MMAP_MMIO is ours: UEFI's memory-mapped I/O.
+ */
 enum boot_mmap_type {
 	BOOT_MMAP_RAM = 1,
 	BOOT_MMAP_RESERVED = 2,
@@ -26,35 +27,38 @@ enum boot_mmap_type {
 struct boot_mmap_entry {
 	uint64_t base;
 	uint64_t size;
-	uint32_t type; /* enum boot_mmap_type, or a value of the firmware's own */
+	uint32_t type;       /* enum boot_mmap_type, or a value of the firmware's own */
 	uint32_t attributes; /* E820 extended attributes; 1 when the firmware gave none */
 };
 
 struct boot_framebuffer {
-	uint64_t base; /* physical; 0: none */
+	uint64_t base;          /* physical; 0: none */
 	uint32_t width, height; /* pixels */
-	uint32_t pitch; /* bytes per line */
-	uint32_t bpp; /* bits per pixel: 32 is the only one that is drawn to */
+	uint32_t pitch;         /* bytes per line */
+	uint32_t bpp;           /* bits per pixel: 32 is the only one that is drawn to */
 };
 
 /*
- * All addresses are physical. The block is copied by the core before the first entry returns; nothing
- * in it is referenced later except `config`, `conout` and `conout_this` which live until the guest starts.
+ * All addresses are physical. The block is copied by the core before the first entry returns;
+ * nothing in it is referenced later except `config`, `conout` and `conout_this` which live until
+ * the guest starts.
  */
 struct boot_info {
-	uint32_t magic; /* BOOT_INFO_MAGIC */
-	uint32_t size; /* sizeof(struct boot_info) of the loader: must be equal */
-	uint32_t firmware; /* enum boot_firmware */
-	uint32_t boot_drive; /* BIOS: INT 13h number of the medium the VMM came from, or 0xFF */
-	uint64_t region_base; /* UEFI: the VMM's memory, image at its start, 2 MiB aligned. BIOS: 0 = not chosen yet */
+	uint32_t magic;       /* BOOT_INFO_MAGIC */
+	uint32_t size;        /* sizeof(struct boot_info) of the loader: must be equal */
+	uint32_t firmware;    /* enum boot_firmware */
+	uint32_t boot_drive;  /* BIOS: INT 13h number of the medium the VMM came from, or 0xFF */
+	uint64_t region_base; /* UEFI: the VMM's memory, image at its start, 2 MiB aligned. BIOS: 0
+				 = not chosen yet */
 	uint64_t region_size; /* bytes, a multiple of 2 MiB */
-	uint64_t image_size; /* bytes from region_base that hold the loaded image, bss included */
-	uint64_t low_base; /* one reserved page below 1 MiB for starting CPUs; 0: none */
-	uint64_t rsdp; /* ACPI RSDP; 0: search the BIOS areas */
+	uint64_t image_size;  /* bytes from region_base that hold the loaded image, bss included */
+	uint64_t low_base;    /* one reserved page below 1 MiB for starting CPUs; 0: none */
+	uint64_t rsdp;        /* ACPI RSDP; 0: search the BIOS areas */
 	uint64_t efi_system_table; /* UEFI only */
-	uint64_t config; /* text of bitvisor.conf, not terminated; 0: none */
-	uint64_t config_size; /* bytes, at most BOOT_CONFIG_MAX */
-	/* UEFI: void conout(void *conout_this, const char *ascii), Microsoft ABI, boot CPU, only during BOOT_OP_INIT */
+	uint64_t config;           /* text of bitvisor.conf, not terminated; 0: none */
+	uint64_t config_size;      /* bytes, at most BOOT_CONFIG_MAX */
+	/* UEFI: void conout(void *conout_this, const char *ascii), Microsoft ABI, boot CPU, only
+	 * during BOOT_OP_INIT */
 	uint64_t conout;
 	uint64_t conout_this;
 	struct boot_framebuffer fb;
@@ -65,24 +69,29 @@ struct boot_info {
 };
 
 /*
- * Operations of the image's UEFI entry: int entry(uint32_t op, struct boot_info *), System V ABI, at its
- * physical address. A guest cannot call it, because it cannot reach the image: once a CPU has entered,
- * LEAVE and START are the VMM calls "boot_leave" and "boot_start" (core/vm/vmcall.h).
+ * Operations of the image's UEFI entry: int entry(uint32_t op, struct boot_info *), System V ABI,
+ * at its physical address. A guest cannot call it, because it cannot reach the image: once a CPU
+ * has entered, LEAVE and START are the VMM calls "boot_leave" and "boot_start" (core/vm/vmcall.h).
  */
 enum boot_op {
-	BOOT_OP_INIT = 0, /* boot CPU, once: prepares everything, starts nothing. Returns natively */
-	BOOT_OP_ENTER = 1, /* each CPU: the caller becomes the guest. Returns 0 as guest, or an error natively */
-	BOOT_OP_LEAVE = 2, /* each CPU: natively nothing to do, 0. As call: the guest's state becomes the CPU's */
+	BOOT_OP_INIT =
+	    0, /* boot CPU, once: prepares everything, starts nothing. Returns natively */
+	BOOT_OP_ENTER = 1, /* each CPU: the caller becomes the guest. Returns 0 as guest, or an
+			      error natively */
+	BOOT_OP_LEAVE = 2, /* each CPU: natively nothing to do, 0. As call: the guest's state
+			      becomes the CPU's */
 	BOOT_OP_START = 3, /* boot CPU, after all have entered: no CPU can leave any more */
 };
 
-/* Lies at the start of the loaded image (and so of the region): lets a loader check what it loaded. */
+/* Lies at the start of the loaded image (and so of the region): lets a loader check what it loaded.
+ */
 struct boot_image {
-	uint64_t magic; /* BOOT_IMAGE_MAGIC */
+	uint64_t magic;      /* BOOT_IMAGE_MAGIC */
 	uint64_t uefi_entry; /* offset of the entry from the image's start */
 	uint64_t image_size; /* bytes, bss included */
 	uint64_t reserved;
 };
 
-#define BOOT_IMAGE_PHYS UINT64_C(0x200000) /* the ELF's p_paddr of its first byte (BIOS load address) */
+#define BOOT_IMAGE_PHYS                                                                            \
+	UINT64_C(0x200000) /* the ELF's p_paddr of its first byte (BIOS load address) */
 #define BOOT_IMAGE_VIRT UINT64_C(0xffffffff80000000) /* where that byte runs */

@@ -6,9 +6,9 @@
 
 /* Stages in the order they run. An unknown stage does not compile. */
 enum initcall_stage {
-	INITCALL_EARLY, /* memory and log are there, nothing else */
+	INITCALL_EARLY,    /* memory and log are there, nothing else */
 	INITCALL_PLATFORM, /* ACPI and CPUs are known */
-	INITCALL_DRIVERS, /* before the guest's first instruction */
+	INITCALL_DRIVERS,  /* before the guest's first instruction */
 	INITCALL_STAGE_COUNT
 };
 
@@ -20,9 +20,9 @@ struct initcall {
 
 #define INITCALL(stage_, function_)                                                                \
 	static const struct initcall initcall_##function_ SECTION_RECORD(initcall) = {             \
-		.stage = stage_,                                                                   \
-		.file = __FILE__,                                                                  \
-		.function = function_,                                                             \
+	    .stage = stage_,                                                                       \
+	    .file = __FILE__,                                                                      \
+	    .function = function_,                                                                 \
 	}
 
 /*

@@ -15,7 +15,8 @@ _Noreturn void panic_stop(void);
 #ifdef CONFIG_NO_ASSERT
 #define ASSERT(expression) ((void)(expression))
 #else
-_Noreturn void assert_failed(const char *expression, const char *function, const char *file, unsigned line);
+_Noreturn void assert_failed(const char *expression, const char *function, const char *file,
+			     unsigned line);
 #define ASSERT(expression)                                                                         \
 	((expression) ? (void)0 : assert_failed(#expression, __func__, __FILE__, __LINE__))
 #endif

@@ -2,5 +2,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #pragma once
 
-/* Put a const record into registry `name`; its array is section_<name>_start .. section_<name>_end. */
+/* Put a const record into registry `name`; its array is section_<name>_start .. section_<name>_end.
+ */
 #define SECTION_RECORD(name) __attribute__((used, section(".section." #name), aligned(8)))

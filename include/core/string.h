@@ -1,4 +1,5 @@
-/* Memory and string functions: the compiler's own four, and the few that the VMM needs beside them. */
+/* Memory and string functions: the compiler's own four, and the few that the VMM needs beside them.
+ */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #pragma once
 #if __STDC_HOSTED__

@@ -10,15 +10,17 @@ struct features;
 struct cpu_caps;
 
 /*
- * One const struct per vendor, chosen once. Functions run on the CPU whose vcpu they get, between its
- * exit and its next entry, unless they say otherwise; none blocks.
+ * One const struct per vendor, chosen once. Functions run on the CPU whose vcpu they get, between
+ * its exit and its next entry, unless they say otherwise; none blocks.
  */
 struct vmm_ops {
 	const char *name; /* "VT-x" or "AMD-V" */
 
-	/* Can this CPU run the VMM? 0, or -ENODEV with *reason set to a text for the user. Changes nothing. */
+	/* Can this CPU run the VMM? 0, or -ENODEV with *reason set to a text for the user. Changes
+	 * nothing. */
 	int (*probe)(const char **reason);
-	/* Prepare what all CPUs share (bitmaps, control words). 0 or negative errno. Boot CPU, once, after probe. */
+	/* Prepare what all CPUs share (bitmaps, control words). 0 or negative errno. Boot CPU,
+	 * once, after probe. */
 	int (*init)(void);
 	/* The policy tables are final: build bitmaps from them. Boot CPU, before cpu_on. */
 	void (*policy_ready)(void);
@@ -31,12 +33,14 @@ struct vmm_ops {
 
 	/* VMX/SVM on and the guest's state loaded with defaults; *reason as probe. */
 	int (*cpu_on)(struct vcpu *v, const char **reason);
-	/* The opposite: the CPU is as if the VMM had never been there, but for the guest's state. */
+	/* The opposite: the CPU is as if the VMM had never been there, but for the guest's state.
+	 */
 	void (*cpu_off)(struct vcpu *v);
 	/* Enter the guest for the first time with the state set by state_set(). Does not return. */
-	void (*run)(struct vcpu *v) __attribute__((noreturn));
+	void (*run)(struct vcpu *v);
 
-	/* Whole state: for hand-over, INIT and SIPI, panic dumps. state_get also works from another CPU's dump. */
+	/* Whole state: for hand-over, INIT and SIPI, panic dumps. state_get also works from another
+	 * CPU's dump. */
 	void (*state_get)(struct vcpu *v, struct vcpu_state *s);
 	void (*state_set)(struct vcpu *v, const struct vcpu_state *s);
 
@@ -59,7 +63,8 @@ struct vmm_ops {
 	void (*inject)(struct vcpu *v, const struct event *e);
 	/* The instruction that exited is done: RIP, interrupt shadow, single-step trap. */
 	void (*advance)(struct vcpu *v, unsigned length);
-	/* The guest owns one more NMI: deliver it as soon as its handler does not run. At most one waits. */
+	/* The guest owns one more NMI: deliver it as soon as its handler does not run. At most one
+	 * waits. */
 	void (*inject_nmi)(struct vcpu *v);
 	/* Drop this CPU's cached nested translations. */
 	void (*flush)(struct vcpu *v);
@@ -67,7 +72,8 @@ struct vmm_ops {
 	void (*io_intercept)(uint16_t port, bool on);
 	/* Sleep in the VMM, in wait-for-SIPI, until *word is not 0. NMIs end the sleep. */
 	void (*wait)(struct vcpu *v, const uint32_t *word);
-	/* From NMI handler in host mode: make the coming entry exit at once. NULL where hardware does it. */
+	/* From NMI handler in host mode: make the coming entry exit at once. NULL where hardware
+	 * does it. */
 	void (*force_exit)(struct vcpu *v);
 };
 

@@ -1,4 +1,5 @@
-/* CPUID registers of real CPUs: the leaves the feature table looks at, transcribed from public dumps. */
+/* CPUID registers of real CPUs: the leaves the feature table looks at, transcribed from public
+ * dumps. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #pragma once
 #include <stddef.h>
@@ -16,7 +17,8 @@ struct cpu_model {
 	size_t count;
 };
 
-/* Leaves of all zeros are left out. Some dumps come from 32-bit programs: Intel CPUs hide SYSCALL there. */
+/* Leaves of all zeros are left out. Some dumps come from 32-bit programs: Intel CPUs hide SYSCALL
+ * there. */
 /* clang-format off */
 /* Genuine Intel CPU @ 0000 @ 2.67GHz */
 static const struct cpuid_row cpu_nehalem[] = {

@@ -28,7 +28,7 @@ def chosen_rows(config):
 
 
 def pytest_generate_tests(metafunc):
-    if "row" in metafunc.fixturenames and "row" not in [m.args[0] for m in metafunc.definition.iter_markers("parametrize")]:
+    if "row" in metafunc.fixturenames and not any("row" in m.args[0] for m in metafunc.definition.iter_markers("parametrize")):
         table = rows.BARE_ROWS if metafunc.module.__name__ == "test_bare" else chosen_rows(metafunc.config)
         metafunc.parametrize("row", row_params(table), scope="module")
 

@@ -7,11 +7,12 @@ import rows
 from lib import checks, facts
 
 
-@pytest.mark.parametrize("path", rows.REBOOTS)
+restarts = pytest.mark.parametrize("row", [rows.named(n) for n in rows.RESTARTS], ids=lambda r: r.name)
+
+
+@pytest.mark.parametrize("path, row", [(p, rows.named(n)) for p, n in rows.REBOOTS], ids=lambda v: getattr(v, "name", v))
 def test_reboot_path(start, row, path):
     """Each way the kernel knows ends in a reset of the machine (the emulator is told to end then)."""
-    if row.fw.split("-")[0] not in rows.REBOOTS[path].split():
-        pytest.skip(f"reboot={path} means nothing on {row.fw}")
     m = start(f"reboot-{path}", kernel_args=f"+quiet reboot={path}")
     m.boot()
     assert f"reboot={path}" in m.run("cat /proc/cmdline")
@@ -19,6 +20,7 @@ def test_reboot_path(start, row, path):
     assert m.wait_exit(90) == 0
 
 
+@restarts
 def test_reboot_comes_back(start, request):
     """After a reset the guest comes up again, and under the VMM again."""
     m = start("reboot-again", reboot=True)
@@ -33,6 +35,7 @@ def test_reboot_comes_back(start, request):
         assert len(m.vmm_log()) > first * 1.5
 
 
+@restarts
 def test_kexec(start):
     """Another kernel, started by this one without any firmware, gets all CPUs and its disk."""
     m = start("kexec", kernel_args="+quiet")

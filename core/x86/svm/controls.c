@@ -10,14 +10,14 @@
 
 /*
  * Exits that always are on. VMRUN must be (APM 2 15.5.1); the other SVM instructions are hidden and
- * get their #UD from the VMM. XSETBV guards XCR0; INVD becomes WBINVD. CR0 never exits: VMRUN loads the
- * guest's CD and #VMEXIT the host's, so caching follows by itself, and a selective intercept would exit
- * on every change of PE as well (APM 2 15.8.1).
+ * get their #UD from the VMM. XSETBV guards XCR0; INVD becomes WBINVD. CR0 never exits: VMRUN loads
+ * the guest's CD and #VMEXIT the host's, so caching follows by itself, and a selective intercept
+ * would exit on every change of PE as well (APM 2 15.8.1).
  */
 static const uint16_t must_exit[] = {
-    SVM_EXIT_NMI,    SVM_EXIT_CPUID, SVM_EXIT_INVD,    SVM_EXIT_INVLPGA,
-    SVM_EXIT_MSR,    SVM_EXIT_SHUTDOWN,      SVM_EXIT_VMRUN, SVM_EXIT_VMMCALL, SVM_EXIT_VMLOAD,
-    SVM_EXIT_VMSAVE, SVM_EXIT_STGI,          SVM_EXIT_CLGI,  SVM_EXIT_SKINIT,  SVM_EXIT_XSETBV,
+    SVM_EXIT_NMI,      SVM_EXIT_CPUID, SVM_EXIT_INVD,    SVM_EXIT_INVLPGA, SVM_EXIT_MSR,
+    SVM_EXIT_SHUTDOWN, SVM_EXIT_VMRUN, SVM_EXIT_VMMCALL, SVM_EXIT_VMLOAD,  SVM_EXIT_VMSAVE,
+    SVM_EXIT_STGI,     SVM_EXIT_CLGI,  SVM_EXIT_SKINIT,  SVM_EXIT_XSETBV,
 };
 
 static void intercept_set(struct svm_controls *out, unsigned int code)

@@ -12,6 +12,7 @@
 #include "core/vm/vmcall.h"
 #include "core/vmm_ops.h"
 #include "core/x86/cpu.h"
+#include "core/x86/percpu.h"
 #include "core/x86/reset.h"
 #include "core/x86/svm/svm.h"
 
@@ -26,8 +27,9 @@ typedef enum exit_result (*exit_handler)(struct vcpu *v);
 
 void svm_inject(struct vcpu *v, const struct event *e)
 {
-	svm_vmcb(v)->control.eventinj = SVM_EVENT_VALID | (uint64_t)e->type << 8 | e->vector |
-					(e->has_error ? SVM_EVENT_ERROR_VALID | SVM_EVENT_ERROR(e->error) : 0);
+	svm_vmcb(v)->control.eventinj =
+	    SVM_EVENT_VALID | (uint64_t)e->type << 8 | e->vector |
+	    (e->has_error ? SVM_EVENT_ERROR_VALID | SVM_EVENT_ERROR(e->error) : 0);
 }
 
 /* The guest's NMI handler is entered now; its IRET tells when it ends (no vNMI is used). */
@@ -43,15 +45,16 @@ static void nmi_enter(struct vcpu *v)
 
 void svm_inject_nmi(struct vcpu *v)
 {
-	if (v->nmi_blocked || svm_vmcb(v)->control.eventinj & SVM_EVENT_VALID) {
+	v->nmi_pending = false;
+	if (v->nmi_blocked) {
+		v->nmi_pending = true; /* until exit_iret() */
+	} else if (svm_vmcb(v)->control.eventinj & SVM_EVENT_VALID) {
+		/* another event goes first; an NMI of our own brings the CPU back right behind it */
 		v->nmi_pending = true;
-		if (!v->nmi_blocked) { /* another event goes first: come back after one instruction */
-			svm_vmcb(v)->control.intercept[3] |= SVM_INTERCEPT_VINTR;
-			svm_vmcb(v)->control.vintr |= SVM_VINTR_IRQ | SVM_VINTR_IGNORE_TPR;
-		}
-		return;
+		nmi_kick(this_cpu()->index, KICK_NMI);
+	} else {
+		nmi_enter(v);
 	}
-	nmi_enter(v);
 }
 
 void svm_advance(struct vcpu *v, unsigned length)
@@ -62,7 +65,8 @@ void svm_advance(struct vcpu *v, unsigned length)
 	if (!(b->save.cs.attrib & SEG_ATTR_L))
 		b->save.rip = (uint32_t)b->save.rip;
 	b->control.interrupt_shadow = 0;
-	if (__builtin_expect((b->save.rflags & RFLAGS_TF) != 0, 0) && !(b->control.eventinj & SVM_EVENT_VALID)) {
+	if (__builtin_expect((b->save.rflags & RFLAGS_TF) != 0, 0) &&
+	    !(b->control.eventinj & SVM_EVENT_VALID)) {
 		b->save.dr6 |= DR6_BS;
 		b->control.clean &= ~SVM_CLEAN_DRX;
 		b->control.eventinj = SVM_EVENT_VALID | SVM_EVENT_TYPE_EXCP | VECTOR_DB;
@@ -70,17 +74,19 @@ void svm_advance(struct vcpu *v, unsigned length)
 }
 
 /*
- * An exit hit the delivery of an event: deliver it again. Software interrupts and INT3, INTO are not:
- * RIP still points at the instruction, which runs again (APM 2 15.7.2).
+ * An exit hit the delivery of an event: deliver it again. Software interrupts and INT3, INTO are
+ * not: RIP still points at the instruction, which runs again (APM 2 15.7.2).
  */
 static void event_redeliver(struct vmcb_control *c)
 {
 	uint64_t type = c->exitintinfo & SVM_EVENT_TYPE_MASK, vector = c->exitintinfo & 0xff;
 
-	if (type == SVM_EVENT_TYPE_SOFT || (type == SVM_EVENT_TYPE_EXCP && (vector == 3 || vector == 4)))
+	if (type == SVM_EVENT_TYPE_SOFT ||
+	    (type == SVM_EVENT_TYPE_EXCP && (vector == 3 || vector == 4)))
 		return;
 	c->eventinj = c->exitintinfo;
-	/* QEMU's TCG calls every event that is no INT n an exception; no exception has such a vector */
+	/* QEMU's TCG calls every event that is no INT n an exception; no exception has such a
+	 * vector */
 	if (type == SVM_EVENT_TYPE_EXCP && vector >= 32)
 		c->eventinj &= ~SVM_EVENT_TYPE_MASK; /* SVM_EVENT_TYPE_INTR is 0 */
 }
@@ -88,8 +94,8 @@ static void event_redeliver(struct vmcb_control *c)
 /* ---- handlers, in the order of the exit codes ---- */
 
 /*
- * MOV to CR4, which exits only where the CPU has bits that are hidden from the guest. Without decode
- * assists the instruction must be read to know the register.
+ * MOV to CR4, which exits only where the CPU has bits that are hidden from the guest. Without
+ * decode assists the instruction must be read to know the register.
  */
 static enum exit_result exit_cr4_write(struct vcpu *v)
 {
@@ -118,10 +124,8 @@ static enum exit_result exit_db(struct vcpu *v)
 	b->control.intercept[2] &= ~(1u << VECTOR_DB);
 	b->control.clean &= ~SVM_CLEAN_I;
 	b->save.rflags &= ~RFLAGS_TF;
-	if (v->nmi_pending && !v->nmi_blocked) {
-		v->nmi_pending = false;
-		nmi_enter(v);
-	}
+	if (v->nmi_pending)
+		svm_inject_nmi(v);
 	return EXIT_RESUME;
 }
 
@@ -135,21 +139,6 @@ static enum exit_result exit_sx(struct vcpu *v)
 static enum exit_result exit_nmi(struct vcpu *v)
 {
 	(void)v;
-	return EXIT_RESUME;
-}
-
-/* A virtual interrupt window asked for by svm_inject_nmi(). */
-static enum exit_result exit_vintr(struct vcpu *v)
-{
-	struct vmcb_control *c = &svm_vmcb(v)->control;
-
-	c->intercept[3] &= ~SVM_INTERCEPT_VINTR;
-	c->vintr &= ~(SVM_VINTR_IRQ | SVM_VINTR_IGNORE_TPR);
-	c->clean &= ~(SVM_CLEAN_I | SVM_CLEAN_TPR);
-	if (v->nmi_pending && !v->nmi_blocked) {
-		v->nmi_pending = false;
-		nmi_enter(v);
-	}
 	return EXIT_RESUME;
 }
 
@@ -186,11 +175,11 @@ static enum exit_result exit_ioio(struct vcpu *v)
 {
 	const struct vmcb_control *c = &svm_vmcb(v)->control;
 	struct io_access io = {
-		.port = (uint16_t)(c->exitinfo1 >> 16),
-		.size = (uint8_t)(c->exitinfo1 >> 4 & 7),
-		.write = !(c->exitinfo1 & 1),
-		.string = c->exitinfo1 & 4,
-		.rep = c->exitinfo1 & 8,
+	    .port = (uint16_t)(c->exitinfo1 >> 16),
+	    .size = (uint8_t)(c->exitinfo1 >> 4 & 7),
+	    .write = !(c->exitinfo1 & 1),
+	    .string = c->exitinfo1 & 4,
+	    .rep = c->exitinfo1 & 8,
 	};
 
 	return io_exit(v, &io);
@@ -223,7 +212,8 @@ static enum exit_result exit_xsetbv(struct vcpu *v)
 {
 	uint64_t value = v->gpr[GPR_RDX] << 32 | (uint32_t)v->gpr[GPR_RAX];
 
-	if ((uint32_t)v->gpr[GPR_RCX] != 0 || !features_xcr0_valid(&guest_features, value) || !xsetbv_safe(0, value))
+	if ((uint32_t)v->gpr[GPR_RCX] != 0 || !features_xcr0_valid(&guest_features, value) ||
+	    !xsetbv_safe(0, value))
 		return emulate_gp(v);
 	return EXIT_ADVANCE;
 }
@@ -233,10 +223,10 @@ static enum exit_result exit_npf(struct vcpu *v)
 {
 	const struct vmcb_control *c = &svm_vmcb(v)->control;
 	struct mem_fault f = {
-		.gpa = GPA(c->exitinfo2),
-		.write = c->exitinfo1 & 2,
-		.fetch = c->exitinfo1 & 0x10,
-		.walk = c->exitinfo1 >> 33 & 1,
+	    .gpa = GPA(c->exitinfo2),
+	    .write = c->exitinfo1 & 2,
+	    .fetch = c->exitinfo1 & 0x10,
+	    .walk = c->exitinfo1 >> 33 & 1,
 	};
 
 	return nested_fault(v, &f);
@@ -247,9 +237,11 @@ static _Noreturn enum exit_result exit_invalid(struct vcpu *v)
 	const struct vmcb *b = svm_vmcb(v);
 	const struct vmcb_save *g = &b->save;
 
-	log_printf("VMCB: CR0 %lx CR4 %lx EFER %lx CS %x %x TR %x %x DR6 %lx DR7 %lx ASID %u intercepts %08x %08x\n", g->cr0,
-		   g->cr4, g->efer, g->cs.selector, g->cs.attrib, g->tr.selector, g->tr.attrib, g->dr6, g->dr7,
-		   b->control.guest_asid, b->control.intercept[3], b->control.intercept[4]);
+	log_printf("VMCB: CR0 %lx CR4 %lx EFER %lx CS %x %x TR %x %x DR6 %lx DR7 %lx ASID %u "
+		   "intercepts %08x %08x\n",
+		   g->cr0, g->cr4, g->efer, g->cs.selector, g->cs.attrib, g->tr.selector,
+		   g->tr.attrib, g->dr6, g->dr7, b->control.guest_asid, b->control.intercept[3],
+		   b->control.intercept[4]);
 	panic("VMRUN refused the guest's state at RIP %#lx", g->rip);
 }
 
@@ -273,33 +265,33 @@ static enum exit_result exit_unexpected(struct vcpu *v)
 #define ROW_INVALID (ROW_OTHER + 1)
 #define ROW_COUNT   (ROW_INVALID + 1)
 
-/* No handler: an exit that is never asked for. `insn`: with EXIT_ADVANCE and no saved next RIP, what stands at RIP. */
+/* No handler: an exit that is never asked for. `insn`: with EXIT_ADVANCE and no saved next RIP,
+ * what stands at RIP. */
 static const struct exit_row {
 	exit_handler handler;
 	uint8_t flags;
-	uint8_t insn; /* enum insn_kind */
+	uint8_t insn;  /* enum insn_kind */
 	uint8_t cache; /* index of the length cache */
 } rows[ROW_COUNT] = {
-	[SVM_EXIT_CR4_WRITE] = { exit_cr4_write, 0, 0, 0 },
-	[SVM_EXIT_EXCP0 + VECTOR_DB] = { exit_db, 0, 0, 0 },
-	[SVM_EXIT_EXCP0 + VECTOR_SX] = { exit_sx, 0, 0, 0 },
-	[SVM_EXIT_NMI] = { exit_nmi, 0, 0, 0 },
-	[SVM_EXIT_VINTR] = { exit_vintr, 0, 0, 0 },
-	[SVM_EXIT_CPUID] = { exit_cpuid, LEAN, INSN_CPUID, 0 },
-	[SVM_EXIT_IRET] = { exit_iret, LEAN, 0, 0 },
-	[SVM_EXIT_INVD] = { exit_invd, 0, INSN_INVD, 3 },
-	[SVM_EXIT_IOIO] = { exit_ioio, 0, 0, 0 },
-	[SVM_EXIT_MSR] = { exit_msr, 0, 0, 1 },
-	[SVM_EXIT_SHUTDOWN] = { exit_shutdown, 0, 0, 0 },
-	[SVM_EXIT_VMRUN] = { exit_ud, 0, 0, 0 },
-	[SVM_EXIT_VMMCALL] = { exit_vmmcall, 0, INSN_VMMCALL, 2 },
-	[SVM_EXIT_VMLOAD ... SVM_EXIT_SKINIT] = { exit_ud, 0, 0, 0 },
-	[SVM_EXIT_XSETBV] = { exit_xsetbv, 0, INSN_XSETBV, 3 },
-	[ROW_NPF] = { exit_npf, 0, 0, 0 },
-	[ROW_INVALID] = { exit_invalid, 0, 0, 0 },
+    [SVM_EXIT_CR4_WRITE] = {exit_cr4_write, 0, 0, 0},
+    [SVM_EXIT_EXCP0 + VECTOR_DB] = {exit_db, 0, 0, 0},
+    [SVM_EXIT_EXCP0 + VECTOR_SX] = {exit_sx, 0, 0, 0},
+    [SVM_EXIT_NMI] = {exit_nmi, 0, 0, 0},
+    [SVM_EXIT_CPUID] = {exit_cpuid, LEAN, INSN_CPUID, 0},
+    [SVM_EXIT_IRET] = {exit_iret, LEAN, 0, 0},
+    [SVM_EXIT_INVD] = {exit_invd, 0, INSN_INVD, 3},
+    [SVM_EXIT_IOIO] = {exit_ioio, 0, 0, 0},
+    [SVM_EXIT_MSR] = {exit_msr, 0, 0, 1},
+    [SVM_EXIT_SHUTDOWN] = {exit_shutdown, 0, 0, 0},
+    [SVM_EXIT_VMRUN] = {exit_ud, 0, 0, 0},
+    [SVM_EXIT_VMMCALL] = {exit_vmmcall, 0, INSN_VMMCALL, 2},
+    [SVM_EXIT_VMLOAD... SVM_EXIT_SKINIT] = {exit_ud, 0, 0, 0},
+    [SVM_EXIT_XSETBV] = {exit_xsetbv, 0, INSN_XSETBV, 3},
+    [ROW_NPF] = {exit_npf, 0, 0, 0},
+    [ROW_INVALID] = {exit_invalid, 0, 0, 0},
 };
 
-static const struct exit_row row_unexpected = { exit_unexpected, 0, 0, 0 };
+static const struct exit_row row_unexpected = {exit_unexpected, 0, 0, 0};
 
 /* ---- the dispatcher ---- */
 
@@ -314,7 +306,8 @@ static unsigned instruction_length(struct vcpu *v, const struct exit_row *row, u
 	__typeof__(&v->length_cache[0]) cache = &v->length_cache[row->cache];
 	uint32_t mode = b->save.cs.attrib | (uint32_t)(b->save.cr0 & 1) << 16;
 
-	if (cache->rip == b->save.rip && cache->cr3 == b->save.cr3 && cache->mode == mode && cache->length)
+	if (cache->rip == b->save.rip && cache->cr3 == b->save.cr3 && cache->mode == mode &&
+	    cache->length)
 		return cache->length;
 	enum insn_kind kind = row->insn;
 
@@ -353,7 +346,7 @@ static void host_begin(struct vcpu *v)
 static void host_end(struct vcpu *v)
 {
 	svm_clgi();
-	if (__builtin_expect(v->host_nmi | v->kick | v->init_pending, 0)) {
+	if (__builtin_expect(v->host_nmi | v->kick | v->init_pending | v->mc_pending, 0)) {
 		nmi_exit(v, false);
 		startup_check(v);
 	}

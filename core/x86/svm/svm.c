@@ -24,7 +24,7 @@ static uint8_t *iopm, *msrpm;
 
 static struct svm_caps caps_read(void)
 {
-	struct svm_caps c = { 0 };
+	struct svm_caps c = {0};
 
 	if (cpuid(0x80000000u, 0).eax < 0x8000000au)
 		return c;
@@ -41,7 +41,7 @@ static struct svm_caps caps_read(void)
 
 static int svm_probe(const char **reason)
 {
-	static const struct svm_wants wants = { .io = true };
+	static const struct svm_wants wants = {.io = true};
 	struct svm_caps caps = caps_read();
 
 	return svm_controls_resolve(&caps, &wants, &svm_controls, reason);
@@ -84,11 +84,12 @@ static unsigned svm_nested_max_leaf(void)
 
 static int svm_cpu_on(struct vcpu *v, const char **reason)
 {
-	uint8_t *pages = (uint8_t *)v - CPU_STRUCT + CPU_VENDOR_PAGES; /* struct vcpu is first in struct cpu */
+	uint8_t *pages =
+	    (uint8_t *)v - CPU_STRUCT + CPU_VENDOR_PAGES; /* struct vcpu is first in struct cpu */
 	struct vmcb *vmcb = (struct vmcb *)(void *)pages;
 	struct svm_caps caps = caps_read();
 	struct svm_controls own;
-	static const struct svm_wants wants = { .io = true };
+	static const struct svm_wants wants = {.io = true};
 	int err = svm_controls_resolve(&caps, &wants, &own, reason);
 
 	if (err)
@@ -111,7 +112,8 @@ static int svm_cpu_on(struct vcpu *v, const char **reason)
 	memcpy(c->intercept, svm_controls.intercept, sizeof(c->intercept));
 	if (rdmsr(MSR_VM_CR) & VM_CR_R_INIT)
 		c->intercept[2] |= 1u << VECTOR_SX;
-	/* CR4 bits that the CPU has and the guest must not set can only be refused by looking at each write */
+	/* CR4 bits that the CPU has and the guest must not set can only be refused by looking at
+	 * each write */
 	if (cpuid_cr4_hidden)
 		c->intercept[0] |= 1u << (16 + 4);
 	c->iopm_base_pa = virt_to_phys(iopm).a;
@@ -126,7 +128,8 @@ static int svm_cpu_on(struct vcpu *v, const char **reason)
 
 static void svm_cpu_off(struct vcpu *v)
 {
-	svm_vmload(v->vendor_pa); /* SYSCALL, SYSENTER registers and the like are the guest's again */
+	svm_vmload(
+	    v->vendor_pa); /* SYSCALL, SYSENTER registers and the like are the guest's again */
 	svm_stgi();
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) & ~EFER_SVME);
 	wrmsr(MSR_VM_HSAVE_PA, 0);
@@ -143,8 +146,9 @@ static _Noreturn void svm_run(struct vcpu *v)
 static struct vmcb_segment *vmcb_seg(struct vmcb *b, enum seg i)
 {
 	struct vmcb_segment *const seg[SEG_COUNT] = {
-		[SEG_ES] = &b->save.es, [SEG_CS] = &b->save.cs, [SEG_SS] = &b->save.ss,	    [SEG_DS] = &b->save.ds,
-		[SEG_FS] = &b->save.fs, [SEG_GS] = &b->save.gs, [SEG_LDTR] = &b->save.ldtr, [SEG_TR] = &b->save.tr,
+	    [SEG_ES] = &b->save.es,     [SEG_CS] = &b->save.cs, [SEG_SS] = &b->save.ss,
+	    [SEG_DS] = &b->save.ds,     [SEG_FS] = &b->save.fs, [SEG_GS] = &b->save.gs,
+	    [SEG_LDTR] = &b->save.ldtr, [SEG_TR] = &b->save.tr,
 	};
 
 	return seg[i];
@@ -154,7 +158,7 @@ static void svm_seg(const struct vcpu *v, enum seg i, struct seg_state *s)
 {
 	const struct vmcb_segment *g = vmcb_seg(svm_vmcb(v), i);
 
-	*s = (struct seg_state){ g->selector, g->attrib, g->limit, g->base };
+	*s = (struct seg_state){g->selector, g->attrib, g->limit, g->base};
 }
 
 static void svm_state_get(struct vcpu *v, struct vcpu_state *s)
@@ -167,8 +171,8 @@ static void svm_state_get(struct vcpu *v, struct vcpu_state *s)
 	s->rflags = g->rflags;
 	for (unsigned i = 0; i < SEG_COUNT; i++)
 		svm_seg(v, i, &s->seg[i]);
-	s->gdtr = (struct table_state){ g->gdtr.base, g->gdtr.limit };
-	s->idtr = (struct table_state){ g->idtr.base, g->idtr.limit };
+	s->gdtr = (struct table_state){g->gdtr.base, g->gdtr.limit};
+	s->idtr = (struct table_state){g->idtr.base, g->idtr.limit};
 	s->cr0 = g->cr0;
 	s->cr2 = g->cr2;
 	s->cr3 = g->cr3;
@@ -200,11 +204,13 @@ static void svm_state_set(struct vcpu *v, const struct vcpu_state *s)
 	for (unsigned i = 0; i < SEG_COUNT; i++) {
 		const struct seg_state *t = &s->seg[i];
 
-		*vmcb_seg(b, i) = (struct vmcb_segment){ t->selector, t->attr, t->limit, t->base };
+		*vmcb_seg(b, i) = (struct vmcb_segment){t->selector, t->attr, t->limit, t->base};
 	}
-	g->cpl = s->cr0 & CR0_PE ? (s->rflags & RFLAGS_VM ? 3 : (uint8_t)(s->seg[SEG_SS].attr >> 5 & 3)) : 0;
-	g->gdtr = (struct vmcb_segment){ .limit = s->gdtr.limit, .base = s->gdtr.base };
-	g->idtr = (struct vmcb_segment){ .limit = s->idtr.limit, .base = s->idtr.base };
+	g->cpl = s->cr0 & CR0_PE
+		     ? (s->rflags & RFLAGS_VM ? 3 : (uint8_t)(s->seg[SEG_SS].attr >> 5 & 3))
+		     : 0;
+	g->gdtr = (struct vmcb_segment){.limit = s->gdtr.limit, .base = s->gdtr.base};
+	g->idtr = (struct vmcb_segment){.limit = s->idtr.limit, .base = s->idtr.base};
 	g->cr0 = s->cr0;
 	g->cr2 = s->cr2;
 	g->cr3 = s->cr3;
@@ -286,7 +292,7 @@ static void svm_io_intercept(uint16_t port, bool on)
 	if (on)
 		iopm[port / 8] |= (uint8_t)(1u << (port % 8));
 	else
-		iopm[port / 8] &= (uint8_t)~(1u << (port % 8));
+		iopm[port / 8] &= (uint8_t) ~(1u << (port % 8));
 }
 
 static void svm_wait(struct vcpu *v, const uint32_t *word)
@@ -298,32 +304,32 @@ static void svm_wait(struct vcpu *v, const uint32_t *word)
 }
 
 const struct vmm_ops vmm_ops_svm = {
-	.name = "AMD-V",
-	.probe = svm_probe,
-	.init = svm_init,
-	.policy_ready = svm_policy_ready,
-	.feature_needs = svm_feature_needs,
-	.nested_format = &pt_format_npt,
-	.nested_max_leaf = svm_nested_max_leaf,
-	.cpu_on = svm_cpu_on,
-	.cpu_off = svm_cpu_off,
-	.run = svm_run,
-	.state_get = svm_state_get,
-	.state_set = svm_state_set,
-	.rip = svm_rip,
-	.set_rip = svm_set_rip,
-	.rsp = svm_rsp,
-	.set_rsp = svm_set_rsp,
-	.rflags = svm_rflags,
-	.cr = svm_cr,
-	.efer = svm_efer,
-	.set_efer = svm_set_efer,
-	.cpl = svm_cpl,
-	.seg = svm_seg,
-	.inject = svm_inject,
-	.advance = svm_advance,
-	.inject_nmi = svm_inject_nmi,
-	.flush = svm_flush,
-	.io_intercept = svm_io_intercept,
-	.wait = svm_wait,
+    .name = "AMD-V",
+    .probe = svm_probe,
+    .init = svm_init,
+    .policy_ready = svm_policy_ready,
+    .feature_needs = svm_feature_needs,
+    .nested_format = &pt_format_npt,
+    .nested_max_leaf = svm_nested_max_leaf,
+    .cpu_on = svm_cpu_on,
+    .cpu_off = svm_cpu_off,
+    .run = svm_run,
+    .state_get = svm_state_get,
+    .state_set = svm_state_set,
+    .rip = svm_rip,
+    .set_rip = svm_set_rip,
+    .rsp = svm_rsp,
+    .set_rsp = svm_set_rsp,
+    .rflags = svm_rflags,
+    .cr = svm_cr,
+    .efer = svm_efer,
+    .set_efer = svm_set_efer,
+    .cpl = svm_cpl,
+    .seg = svm_seg,
+    .inject = svm_inject,
+    .advance = svm_advance,
+    .inject_nmi = svm_inject_nmi,
+    .flush = svm_flush,
+    .io_intercept = svm_io_intercept,
+    .wait = svm_wait,
 };

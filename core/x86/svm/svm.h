@@ -36,7 +36,8 @@ static inline void svm_clgi(void)
 void svm_exit(struct vcpu *v);
 _Noreturn void svm_run_loop(struct vcpu *v);
 
-/* exit.c: RIP behind the exiting instruction of `length` bytes; interrupt shadow and TF as hardware. */
+/* exit.c: RIP behind the exiting instruction of `length` bytes; interrupt shadow and TF as
+ * hardware. */
 void svm_advance(struct vcpu *v, unsigned length);
 void svm_inject(struct vcpu *v, const struct event *e);
 void svm_inject_nmi(struct vcpu *v);

@@ -26,9 +26,23 @@ def e820(m):
 
 
 def ram_below_4g(m):
-    """Bytes of usable RAM below 4 GiB, and the end of the highest such range."""
-    rows = [(a, b + 1) for a, b, kind in e820(m) if kind == "System RAM" and a < 1 << 32]
-    return sum(b - a for a, b in rows), max(b for a, b in rows)
+    """Usable RAM below 4 GiB: [(first byte, byte behind)], sorted."""
+    return [(a, b + 1) for a, b, kind in e820(m) if kind == "System RAM" and a < 1 << 32]
+
+
+def ram_missing(before, after):
+    """The ranges of `before` that `after` lacks."""
+    holes = []
+    for a, b in before:
+        for c, d in sorted(after):
+            if d <= a or c >= b:
+                continue
+            if c > a:
+                holes.append((a, c))
+            a = max(a, d)
+        if a < b:
+            holes.append((a, b))
+    return holes
 
 
 def pci(m):

@@ -1,0 +1,437 @@
+/* VT-x exits: handlers that translate, the total table, the dispatcher. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "core/log.h"
+#include "core/panic.h"
+#include "core/vm/cpuid.h"
+#include "core/vm/emulate.h"
+#include "core/vm/io.h"
+#include "core/vm/msr.h"
+#include "core/vm/nested.h"
+#include "core/vm/nmi.h"
+#include "core/vm/startup.h"
+#include "core/vm/vmcall.h"
+#include "core/vmm_ops.h"
+#include "core/x86/cpu.h"
+#include "core/x86/reset.h"
+#include "core/x86/vt/bochs.h"
+#include "core/x86/vt/vt.h"
+
+#define CR4_CET      (UINT64_C(1) << 23)
+#define DEBUGCTL_BTF (UINT64_C(1) << 1)
+
+/* Exit qualification of EPT violations (SDM 3C table 28-7). */
+#define EPT_WRITE         (UINT64_C(1) << 1)
+#define EPT_FETCH         (UINT64_C(1) << 2)
+#define EPT_TRANSLATED    (UINT64_C(1) << 8) /* the access itself, not the walk to it */
+#define EPT_UNBLOCKED_NMI (UINT64_C(1) << 12)
+
+typedef enum exit_result (*exit_handler)(struct vcpu *v);
+
+/* ---- the VMCS, when an entry fails or a structure is broken ---- */
+
+static const struct {
+	const char *name;
+	uint32_t encoding;
+} fields[] = {
+#define VMCS_FIELD(name, encoding, width, area) { #name, encoding },
+#include "core/x86/vt/vmcs_fields.h"
+};
+
+static void dump(void)
+{
+	unsigned column = 0;
+
+	for (unsigned i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+		uint64_t value = 0;
+		bool fail;
+
+		__asm__ volatile("vmread %2, %1" : "=@ccbe"(fail), "+r"(value) : "r"((uint64_t)fields[i].encoding));
+		if (!fail) /* else this CPU does not have the field */
+			log_printf("%s %lx%s", fields[i].name, value, ++column % 4 ? ", " : "\n");
+	}
+	log_printf("\n");
+}
+
+_Noreturn void vt_entry_failed(struct vcpu *v)
+{
+	dump();
+	panic("VM entry failed: instruction error %u, exit reason %#x, %s", vt_read32(VMCS_INSTRUCTION_ERROR),
+	      vt_read32(VMCS_EXIT_REASON), v->launched ? "VMRESUME or first VMLAUNCH" : "VMLAUNCH");
+}
+
+/* ---- events ---- */
+
+void vt_inject(struct vcpu *v, const struct event *e)
+{
+	(void)v;
+	if (e->has_error)
+		vt_write(VMCS_ENTRY_EXCEPTION_ERROR_CODE, e->error);
+	if (e->type == EVENT_SOFT_INT)
+		vt_write(VMCS_ENTRY_INSTRUCTION_LENGTH, vt_read(VMCS_EXIT_INSTRUCTION_LENGTH));
+	vt_write(VMCS_ENTRY_INTERRUPTION_INFO,
+		 VT_EVENT_VALID | (uint32_t)e->type << 8 | e->vector | (e->has_error ? VT_EVENT_ERROR_VALID : 0));
+}
+
+static void nmi_window(bool on)
+{
+	uint32_t proc = vt_read32(VMCS_PROC_CONTROLS);
+
+	vt_write(VMCS_PROC_CONTROLS, on ? proc | VT_PROC_NMI_WINDOW : proc & ~VT_PROC_NMI_WINDOW);
+}
+
+/* Virtual NMIs: the entry that injects one blocks the next, the guest's IRET ends that (SDM 3C 25.3). */
+void vt_inject_nmi(struct vcpu *v)
+{
+	uint32_t blocked = vt_read32(VMCS_GUEST_INTERRUPTIBILITY) & (VT_BLOCKED_STI | VT_BLOCKED_MOV_SS | VT_BLOCKED_NMI);
+
+	if (blocked || vt_read32(VMCS_ENTRY_INTERRUPTION_INFO) & VT_EVENT_VALID) {
+		v->nmi_pending = true;
+		nmi_window(true);
+		return;
+	}
+	vt_write(VMCS_ENTRY_INTERRUPTION_INFO, VT_EVENT_VALID | VT_EVENT_NMI << 8 | VECTOR_NMI);
+}
+
+void vt_force_exit(struct vcpu *v)
+{
+	if (!vt_cpu(v)->current)
+		return;
+	vt_write(VMCS_PREEMPTION_TIMER_VALUE, 0);
+	vt_write(VMCS_PIN_CONTROLS, vt_controls.pin | VT_PIN_PREEMPTION_TIMER);
+}
+
+/*
+ * After an exit for an NMI the CPU blocks further ones until an IRET (SDM 3C 28.5.5). This does not touch
+ * the guest's blocking, which is virtual.
+ */
+static void host_unblock_nmi(void)
+{
+	__asm__ volatile("movq %%rsp, %%rdx\n\t"
+			 "movl %%ss, %%eax\n\t"
+			 "pushq %%rax\n\t"
+			 "pushq %%rdx\n\t"
+			 "pushfq\n\t"
+			 "movl %%cs, %%eax\n\t"
+			 "pushq %%rax\n\t"
+			 "leaq 1f(%%rip), %%rax\n\t"
+			 "pushq %%rax\n\t"
+			 "iretq\n"
+			 "1:"
+			 :
+			 :
+			 : "rax", "rdx", "cc", "memory");
+}
+
+void vt_advance(struct vcpu *v, unsigned length)
+{
+	uint64_t rip = vt_read(VMCS_GUEST_RIP) + length;
+	uint32_t blocked = vt_read32(VMCS_GUEST_INTERRUPTIBILITY);
+
+	(void)v;
+	/* access rights of CS: L is bit 13 */
+	if (__builtin_expect(rip >> 32 != 0, 0) && !(vt_read32(VMCS_GUEST_CS_ACCESS_RIGHTS) & 1u << 13))
+		rip = (uint32_t)rip;
+	vt_write(VMCS_GUEST_RIP, rip);
+	if (__builtin_expect((blocked & (VT_BLOCKED_STI | VT_BLOCKED_MOV_SS)) != 0, 0))
+		vt_write(VMCS_GUEST_INTERRUPTIBILITY, blocked & ~(VT_BLOCKED_STI | VT_BLOCKED_MOV_SS));
+	if (__builtin_expect((vt_read(VMCS_GUEST_RFLAGS) & RFLAGS_TF) != 0, 0) &&
+	    !(vt_read(VMCS_GUEST_DEBUGCTL) & DEBUGCTL_BTF))
+		vt_write(VMCS_GUEST_PENDING_DEBUG, vt_read(VMCS_GUEST_PENDING_DEBUG) | VT_PENDING_BS);
+}
+
+/* An exit hit the delivery of an event: deliver it again, as it was (SDM 3C 31.7.1.2). */
+static void event_redeliver(uint32_t info)
+{
+	uint32_t type = VT_EVENT_TYPE(info);
+
+	if (info & VT_EVENT_ERROR_VALID)
+		vt_write(VMCS_ENTRY_EXCEPTION_ERROR_CODE, vt_read(VMCS_IDT_VECTORING_ERROR_CODE));
+	if (type == VT_EVENT_SOFT_INT || type == VT_EVENT_PRIVILEGED || type == VT_EVENT_SOFT_EXCEPTION)
+		vt_write(VMCS_ENTRY_INSTRUCTION_LENGTH, vt_read(VMCS_EXIT_INSTRUCTION_LENGTH));
+	if (type == VT_EVENT_NMI) /* its delivery has blocked NMIs already */
+		vt_write(VMCS_GUEST_INTERRUPTIBILITY, vt_read32(VMCS_GUEST_INTERRUPTIBILITY) & ~VT_BLOCKED_NMI);
+	vt_write(VMCS_ENTRY_INTERRUPTION_INFO, info & ~VT_EVENT_UNBLOCKED_NMI);
+}
+
+/* ---- handlers, in the order of the exit reasons ---- */
+
+/* NMIs only: the exception bitmap is empty. */
+static enum exit_result exit_exception_nmi(struct vcpu *v)
+{
+	uint32_t info = vt_read32(VMCS_EXIT_INTERRUPTION_INFO);
+
+	if (VT_EVENT_TYPE(info) == VT_EVENT_NMI) {
+		host_unblock_nmi();
+		nmi_exit(v, true);
+		bochs_help();
+		return EXIT_RESUME;
+	}
+	if (info & VT_EVENT_ERROR_VALID)
+		vt_write(VMCS_ENTRY_EXCEPTION_ERROR_CODE, vt_read(VMCS_EXIT_INTERRUPTION_ERROR_CODE));
+	vt_write(VMCS_ENTRY_INSTRUCTION_LENGTH, vt_read(VMCS_EXIT_INSTRUCTION_LENGTH));
+	vt_write(VMCS_ENTRY_INTERRUPTION_INFO, info & ~VT_EVENT_UNBLOCKED_NMI);
+	return EXIT_RESUME;
+}
+
+static _Noreturn enum exit_result exit_triple_fault(struct vcpu *v)
+{
+	(void)v; /* what a PC does: the chipset turns the shutdown cycle into a reset */
+	log_printf("Guest shutdown (triple fault): reset\n");
+	reset_machine();
+}
+
+/* The CPU has kept its state: the guest's becomes that after INIT. */
+static enum exit_result exit_init(struct vcpu *v)
+{
+	bochs_take_init(v);
+	startup_take_init(v);
+	startup_check(v);
+	vt_activity_update(v);
+	return EXIT_RESUME;
+}
+
+static enum exit_result exit_sipi(struct vcpu *v)
+{
+	startup_take_sipi(v, (uint8_t)vt_read(VMCS_EXIT_QUALIFICATION));
+	return EXIT_RESUME;
+}
+
+static enum exit_result exit_nmi_window(struct vcpu *v)
+{
+	nmi_window(false);
+	if (v->nmi_pending) {
+		v->nmi_pending = false;
+		vt_inject_nmi(v);
+	}
+	return EXIT_RESUME;
+}
+
+static enum exit_result exit_cpuid(struct vcpu *v)
+{
+	cpuid_emulate(v);
+	return EXIT_ADVANCE;
+}
+
+static enum exit_result exit_invd(struct vcpu *v)
+{
+	(void)v;
+	__asm__ volatile("wbinvd" : : : "memory"); /* INVD would throw the VMM's own data away */
+	return EXIT_ADVANCE;
+}
+
+static enum exit_result exit_vmcall(struct vcpu *v)
+{
+	return vmcall_exit(v);
+}
+
+/* VMX and SMX instructions: there is none of it for the guest. */
+static enum exit_result exit_ud(struct vcpu *v)
+{
+	return emulate_ud(v);
+}
+
+static bool in_64bit_mode(void)
+{
+	return (vt_read(VMCS_GUEST_EFER) & EFER_LMA) && (vt_read32(VMCS_GUEST_CS_ACCESS_RIGHTS) & 1u << 13);
+}
+
+/* What MOV to CR0 refuses (SDM 2B, MOV to control registers; SDM 3A 10.8.5.3). */
+static bool cr0_legal(struct vcpu *v, uint64_t old, uint64_t value)
+{
+	uint64_t cr4 = vmm_ops->cr(v, 4), efer = vmm_ops->efer(v);
+
+	if (value >> 32 || (value & CR0_NW && !(value & CR0_CD)) || (value & CR0_PG && !(value & CR0_PE)))
+		return false;
+	if (!(value & CR0_WP) && cr4 & CR4_CET)
+		return false;
+	if (value & ~old & CR0_PG && efer & EFER_LME) {
+		uint32_t tr = vt_read32(VMCS_GUEST_TR_ACCESS_RIGHTS) & 0xf;
+
+		if (!(cr4 & CR4_PAE) || vt_read32(VMCS_GUEST_CS_ACCESS_RIGHTS) & 1u << 13 || tr <= 3)
+			return false;
+	}
+	if (old & ~value & CR0_PG && (in_64bit_mode() || cr4 & CR4_PCIDE))
+		return false;
+	if (value & CR0_PG && cr4 & CR4_PAE && !(efer & EFER_LME) && (value ^ old) & (CR0_PG | CR0_CD | CR0_NW))
+		return vt_load_pdptes(vmm_ops->cr(v, 3));
+	return true;
+}
+
+/* Reached when a bit changes that the host owns; the others go along. */
+static enum exit_result cr0_write(struct vcpu *v, uint64_t value)
+{
+	uint64_t old = vmm_ops->cr(v, 0);
+
+	if (!cr0_legal(v, old, value))
+		return emulate_gp(v);
+	/* reserved bits of the low half read 0 whatever is written */
+	vt_cr0_set(value & (CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | CR0_PG));
+	if ((value ^ old) & (CR0_PG | CR0_PE))
+		vt_flush_linear();
+	return EXIT_ADVANCE;
+}
+
+/* Exit qualification: register 3:0, access 5:4, GPR 11:8, LMSW's operand 31:16 (SDM 3C table 28-3). */
+static enum exit_result exit_cr_access(struct vcpu *v)
+{
+	enum { MOV_TO, MOV_FROM, CLTS, LMSW };
+	uint64_t q = vt_read(VMCS_EXIT_QUALIFICATION), old = vmm_ops->cr(v, 0);
+
+	switch ((q & 0xf) << 4 | (q >> 4 & 3)) {
+	case 0 << 4 | MOV_TO: {
+		uint64_t value = emulate_gpr(v, q >> 8 & 0xf);
+
+		return cr0_write(v, in_64bit_mode() ? value : (uint32_t)value);
+	}
+	case 0 << 4 | CLTS:
+		return cr0_write(v, old & ~CR0_TS);
+	case 0 << 4 | LMSW: /* can set PE, not clear it */
+		return cr0_write(v, (old & ~UINT64_C(0xe)) | (q >> 16 & 0xf));
+	case 4 << 4 | MOV_TO:
+		/* the guest reads the host's bits of CR4 as 0: what exits sets one, which the guest does not have */
+		return emulate_gp(v);
+	default:
+		return emulate_ud(v);
+	}
+}
+
+/* Exit qualification: size less one 2:0, IN 3, string 4, REP 5, port 31:16 (SDM 3C table 28-5). */
+static enum exit_result exit_io(struct vcpu *v)
+{
+	uint64_t q = vt_read(VMCS_EXIT_QUALIFICATION);
+	struct io_access io = {
+		.port = (uint16_t)(q >> 16),
+		.size = (uint8_t)((q & 7) + 1),
+		.write = !(q & 8),
+		.string = q & 0x10,
+		.rep = q & 0x20,
+	};
+
+	return io_exit(v, &io);
+}
+
+static enum exit_result exit_rdmsr(struct vcpu *v)
+{
+	return msr_read(v);
+}
+
+static enum exit_result exit_wrmsr(struct vcpu *v)
+{
+	return msr_write(v);
+}
+
+static enum exit_result exit_ept_violation(struct vcpu *v)
+{
+	uint64_t q = vt_read(VMCS_EXIT_QUALIFICATION);
+	struct mem_fault f = {
+		.gpa = GPA(vt_read(VMCS_GUEST_PHYSICAL_ADDRESS)),
+		.write = q & EPT_WRITE,
+		.fetch = q & EPT_FETCH,
+		.walk = !(q & EPT_TRANSLATED),
+	};
+
+	/* an IRET faulted after it had unblocked NMIs: it runs again (SDM 3C 28.2.3) */
+	if (q & EPT_UNBLOCKED_NMI && !(vt_read32(VMCS_IDT_VECTORING_INFO) & VT_EVENT_VALID))
+		vt_write(VMCS_GUEST_INTERRUPTIBILITY, vt_read32(VMCS_GUEST_INTERRUPTIBILITY) | VT_BLOCKED_NMI);
+	return nested_fault(v, &f);
+}
+
+static _Noreturn enum exit_result exit_ept_misconfiguration(struct vcpu *v)
+{
+	(void)v;
+	dump();
+	panic("EPT misconfiguration at %#lx", vt_read(VMCS_GUEST_PHYSICAL_ADDRESS));
+}
+
+/* Asked for by vt_force_exit(): an NMI came while the host ran. */
+static enum exit_result exit_preemption_timer(struct vcpu *v)
+{
+	vt_write(VMCS_PIN_CONTROLS, vt_controls.pin); /* first: an NMI from here on asks anew */
+	nmi_exit(v, false);
+	bochs_help();
+	return EXIT_RESUME;
+}
+
+static enum exit_result exit_xsetbv(struct vcpu *v)
+{
+	uint64_t value = v->gpr[GPR_RDX] << 32 | (uint32_t)v->gpr[GPR_RAX];
+
+	if ((uint32_t)v->gpr[GPR_RCX] != 0 || !features_xcr0_valid(&guest_features, value) || !xsetbv_safe(0, value))
+		return emulate_gp(v);
+	return EXIT_ADVANCE;
+}
+
+/* An exit that was never asked for: let the guest see what an unknown instruction gives it. */
+static enum exit_result exit_unexpected(struct vcpu *v)
+{
+	static uint64_t logged[2];
+	uint32_t reason = VT_REASON_BASIC(vt_read32(VMCS_EXIT_REASON));
+
+	if (reason < 128 && !(logged[reason / 64] >> (reason % 64) & 1)) {
+		logged[reason / 64] |= UINT64_C(1) << (reason % 64);
+		log_printf("Unexpected exit %u at %#lx, qualification %#lx\n", reason, vt_read(VMCS_GUEST_RIP),
+			   vt_read(VMCS_EXIT_QUALIFICATION));
+	}
+	return emulate_ud(v);
+}
+
+/* ---- the table: total over the exit reasons; no handler: an exit that is never asked for ---- */
+
+static const exit_handler rows[VT_REASON_COUNT] = {
+	[VT_REASON_EXCEPTION_NMI] = exit_exception_nmi,
+	[VT_REASON_TRIPLE_FAULT] = exit_triple_fault,
+	[VT_REASON_INIT] = exit_init,
+	[VT_REASON_SIPI] = exit_sipi,
+	[VT_REASON_NMI_WINDOW] = exit_nmi_window,
+	[VT_REASON_CPUID] = exit_cpuid,
+	[VT_REASON_GETSEC] = exit_ud,
+	[VT_REASON_INVD] = exit_invd,
+	[VT_REASON_VMCALL] = exit_vmcall,
+	[VT_REASON_VMCLEAR ... VT_REASON_VMXON] = exit_ud,
+	[VT_REASON_CR_ACCESS] = exit_cr_access,
+	[VT_REASON_IO] = exit_io,
+	[VT_REASON_RDMSR] = exit_rdmsr,
+	[VT_REASON_WRMSR] = exit_wrmsr,
+	[VT_REASON_EPT_VIOLATION] = exit_ept_violation,
+	[VT_REASON_EPT_MISCONFIGURATION] = exit_ept_misconfiguration,
+	[VT_REASON_INVEPT] = exit_ud,
+	[VT_REASON_PREEMPTION_TIMER] = exit_preemption_timer,
+	[VT_REASON_INVVPID] = exit_ud,
+	[VT_REASON_XSETBV] = exit_xsetbv,
+	[VT_REASON_VMFUNC] = exit_ud,
+};
+
+_Static_assert(VT_REASON_COUNT <= sizeof(((struct vcpu *)0)->exit_count) / sizeof(uint32_t), "a counter for each reason");
+
+/* ---- the dispatcher ---- */
+
+void vt_exit(struct vcpu *v)
+{
+	uint32_t reason = vt_read32(VMCS_EXIT_REASON), info;
+	exit_handler handler;
+
+	if (reason == VT_REASON_CPUID) { /* lean: cannot hit the delivery of an event */
+		v->exit_count[VT_REASON_CPUID]++;
+		cpuid_emulate(v);
+		vt_advance(v, vt_read32(VMCS_EXIT_INSTRUCTION_LENGTH));
+		return;
+	}
+	if (__builtin_expect((reason & VT_REASON_ENTRY_FAILED) != 0, 0))
+		vt_entry_failed(v);
+	reason = VT_REASON_BASIC(reason);
+	handler = reason < VT_REASON_COUNT ? rows[reason] : NULL;
+	if (__builtin_expect(!handler, 0))
+		handler = exit_unexpected;
+	else
+		v->exit_count[reason]++;
+	info = vt_read32(VMCS_IDT_VECTORING_INFO);
+	if (__builtin_expect((info & VT_EVENT_VALID) != 0, 0))
+		event_redeliver(info);
+	if (handler(v) == EXIT_ADVANCE)
+		vt_advance(v, vt_read32(VMCS_EXIT_INSTRUCTION_LENGTH));
+	if (__builtin_expect(v->host_nmi | v->kick | v->init_pending, 0)) {
+		nmi_exit(v, false);
+		startup_check(v);
+		vt_activity_update(v);
+	}
+}
