@@ -231,7 +231,8 @@ static bool is_stop(const struct start *start)
 {
 	const struct loader_config *config = &start->loader.config;
 	char text[16];
-	if (loader_config_get(config, "vmm.on_error", text, sizeof(text)) && text[0] != '\0')
+	if (loader_config_get(config, "vmm.on_error", text, sizeof(text)) && text[0] != '\0' &&
+	    strcmpa((CHAR8 *)text, (const CHAR8 *)"auto") != 0)
 		return strcmpa((CHAR8 *)text, (const CHAR8 *)"continue") != 0;
 	return !start->config_is_known || loader_config_any(config, "vmm.driver.pci") ||
 	       loader_config_any(config, "storage.") || loader_config_any(config, "vpn.") ||
