@@ -34,6 +34,7 @@ include boot/uefi/uefi.mk
 include boot/media/media.mk
 include tests/tests.mk
 include core/config.mk
+include core/debug.mk
 include tests/fuzz/fuzz.mk
 
 $(VMM_OBJS): $(DEPS_READY)

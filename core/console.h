@@ -13,13 +13,17 @@ void console_text_init(void);
 /* Send the log to the firmware's console until console_release(). Context: start-up, UEFI,
  * firmware's CR3 half mapped. */
 void console_uefi_init(const struct boot_info *bi);
-/* After the address space was built: address the screen through it. */
+/* After the address space was built: address the screen through it, and the frame buffer that a
+ * panic will need. */
 void console_remap(const struct boot_info *bi);
 /* The guest owns screen and firmware from here. */
 void console_release(void);
 /* A panic: take the text screen (BIOS machines) or the frame buffer back and show what the log
  * prints. */
 void console_panic(void);
-/* A key from the PS/2 controller or the firmware, or 0. Context: start-up, before the guest runs.
- */
+#define CONSOLE_COLUMNS 80
+#define CONSOLE_ROWS    25
+/* Write to the screen alone, not to the log. Context: start-up, BIOS. */
+void console_show(const char *text, size_t length);
+/* c, r, b or a blank, or 0. Context: start-up, before the guest runs. */
 char console_poll_key(void);

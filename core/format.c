@@ -18,14 +18,14 @@ static void put(struct out *o, char c)
 
 struct spec {
 	bool left, zero, alternate;
-	int width, precision; /* -1: none */
+	int width, precision; /* precision below 0: none */
 };
 
 static void put_field(struct out *o, const struct spec *s, const char *prefix, const char *text,
 		      int length)
 {
 	int prefix_length = (int)strlen(prefix);
-	int zeros = s->precision > length && *text ? s->precision - length : 0;
+	int zeros = s->precision > length ? s->precision - length : 0;
 	int pad = s->width - prefix_length - zeros - length;
 
 	if (s->zero && !s->left && s->precision < 0 && pad > 0) {
@@ -46,21 +46,27 @@ static void put_field(struct out *o, const struct spec *s, const char *prefix, c
 			put(o, ' ');
 }
 
-static void put_number(struct out *o, const struct spec *s, uint64_t v, bool negative,
+static void put_number(struct out *o, const struct spec *s, uint64_t v, const char *prefix,
 		       unsigned base, bool upper)
 {
 	const char *digits = upper ? "0123456789ABCDEF" : "0123456789abcdef";
-	char text[24];
+	char text[20]; /* 2^64 - 1 in decimal */
 	int i = (int)sizeof(text);
 
-	text[--i] = '\0';
-	do {
+	for (; v || (i == (int)sizeof(text) && s->precision != 0); v /= base)
 		text[--i] = digits[v % base];
-		v /= base;
-	} while (v);
-	const char *prefix = negative ? "-" : s->alternate && base == 16 ? "0x" : "";
+	put_field(o, s, prefix, text + i, (int)sizeof(text) - i);
+}
 
-	put_field(o, s, prefix, text + i, (int)sizeof(text) - 1 - i);
+/* What the argument of an integer conversion is converted to: h and hh promise less than is passed.
+ */
+static uint64_t narrow(uint64_t v, int halves, bool is_signed)
+{
+	if (halves == 0)
+		return v;
+	if (halves == 1)
+		return is_signed ? (uint64_t)(int16_t)v : (uint16_t)v;
+	return is_signed ? (uint64_t)(int8_t)v : (uint8_t)v;
 }
 
 int log_vsnprintf(char *buffer, size_t size, const char *f, va_list ap)
@@ -73,7 +79,7 @@ int log_vsnprintf(char *buffer, size_t size, const char *f, va_list ap)
 			continue;
 		}
 		struct spec s = {.precision = -1};
-		int longs = 0;
+		int longs = 0, halves = 0;
 
 		for (f++;; f++) {
 			if (*f == '-')
@@ -87,6 +93,10 @@ int log_vsnprintf(char *buffer, size_t size, const char *f, va_list ap)
 		}
 		if (*f == '*') {
 			s.width = va_arg(ap, int);
+			if (s.width < 0) {
+				s.left = true;
+				s.width = -s.width;
+			}
 			f++;
 		}
 		while (*f >= '0' && *f <= '9')
@@ -101,27 +111,34 @@ int log_vsnprintf(char *buffer, size_t size, const char *f, va_list ap)
 			while (*f >= '0' && *f <= '9')
 				s.precision = s.precision * 10 + (*f++ - '0');
 		}
-		for (; *f == 'l' || *f == 'z' || *f == 'h'; f++)
+		for (; *f == 'l' || *f == 'z' || *f == 'h'; f++) {
 			longs += *f != 'h';
+			halves += *f == 'h';
+		}
 		switch (*f) {
 		case 'd':
 		case 'i': {
 			int64_t v = longs ? va_arg(ap, long) : va_arg(ap, int);
 
-			put_number(&o, &s, v < 0 ? 0 - (uint64_t)v : (uint64_t)v, v < 0, 10, false);
+			v = (int64_t)narrow((uint64_t)v, halves, true);
+			put_number(&o, &s, v < 0 ? 0 - (uint64_t)v : (uint64_t)v, v < 0 ? "-" : "",
+				   10, false);
 			break;
 		}
 		case 'u':
 		case 'x':
 		case 'X': {
 			uint64_t v = longs ? va_arg(ap, unsigned long) : va_arg(ap, unsigned);
+			const char *prefix = "";
 
-			put_number(&o, &s, v, false, *f == 'u' ? 10 : 16, *f == 'X');
+			v = narrow(v, halves, false);
+			if (s.alternate && v && *f != 'u')
+				prefix = *f == 'X' ? "0X" : "0x";
+			put_number(&o, &s, v, prefix, *f == 'u' ? 10 : 16, *f == 'X');
 			break;
 		}
 		case 'p':
-			s.alternate = true;
-			put_number(&o, &s, (uintptr_t)va_arg(ap, void *), false, 16, false);
+			put_number(&o, &s, (uintptr_t)va_arg(ap, void *), "0x", 16, false);
 			break;
 		case 's': {
 			const char *t = va_arg(ap, const char *);

@@ -7,10 +7,12 @@
 #include "core/errno.h"
 #include "core/initcall.h"
 #include "core/log.h"
+#include "core/logring.h"
 #include "core/mm/memmap.h"
 #include "core/mm/pages.h"
 #include "core/mm/vmmap.h"
 #include "core/panic.h"
+#include "core/probe.h"
 #include "core/string.h"
 #include "core/vm/cpuid.h"
 #include "core/vm/handover.h"
@@ -218,19 +220,26 @@ int start_init(void)
 	int err;
 
 	pages_init(boot.region_base, boot.region_size, boot.image_size ? boot.image_size : (uint64_t)(image_end - image_start));
+	struct log_ring *log_memory = pages_take_end(LOG_RING_PAGES);
+
 	if ((err = vmmap_init(boot.mmap, boot.mmap_count)) != 0)
 		goto no_memory;
 	trap_init();
 	if (boot.firmware == BOOT_BIOS) {
 		vmmap_load();
 		trap_load(); /* faults of the start-up itself are reported from here on */
-		console_remap(&boot);
 	}
+	console_remap(&boot);
+	log_keep_in(log_memory);
 	log_printf("Memory: VMM at %#lx, %lu KiB\n", boot.region_base, boot.region_size >> 10);
+	has_acpi = acpi_init(&acpi, map_table, NULL, boot.rsdp) == 0;
+	if (config.probe) {
+		probe_run();
+		return -ENODEV;
+	}
 	if ((err = choose_vendor()) != 0)
 		return err;
 	apic_init();
-	has_acpi = acpi_init(&acpi, map_table, NULL, boot.rsdp) == 0;
 	if ((err = find_cpus()) != 0)
 		goto no_memory;
 	initcall_run(INITCALL_EARLY);

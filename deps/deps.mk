@@ -17,7 +17,7 @@ KERNEL_PKG_6.12  := linux-image-6.12-amd64
 GUEST_DEPS       := $(KERNELS:%=$(DEPS)/kernels/%/release)
 
 .PHONY: deps
-deps: $(DEPS_READY) $(DEPS_LIBS) $(HOST_DEPS_LIBS) $(GUEST_DEPS)
+deps: $(DEPS_READY) $(DEPS_LIBS) $(HOST_DEPS_LIBS) $(DEPS)/font.psf.gz $(GUEST_DEPS)
 
 # Debian packages. Others depend on this for the order only: a longer list fetches and builds nothing anew.
 $(DEPS)/packages: deps/packages deps/install.sh deps/apt.sh
@@ -61,6 +61,20 @@ $(DEPS)/libzydis.a: $(ZYDIS_VMM)
 $(DEPS)/host/libzydis.a: $(ZYDIS_HOST)
 	@rm -f $@
 	@ar rcsD $@ $(ZYDIS_HOST)
+
+# The panic screen's font: a table made from a file of a package.
+$(DEPS)/font.psf.gz: deps/console-font deps/font.sh deps/apt.sh | $(DEPS)/packages
+	@sh deps/font.sh deps/console-font $@
+
+$(B)/font.c: $(DEPS)/font.psf.gz tools/psf2c.py
+	@echo "  FONT    $@"
+	@$(PYTHON) tools/psf2c.py $< $@
+
+VMM_OBJS += $(B)/vmm/font.o
+$(B)/vmm/font.o: $(B)/font.c
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	@$(CC) $(VMM_CFLAGS) -MMD -MP -c -o $@ $<
 
 # The test guest: kernels, fetched once and never installed here.
 $(DEPS)/kernels/%/release: deps/kernel.sh deps/apt.sh deps/guest-modules | $(DEPS)/packages

@@ -1,14 +1,16 @@
 /* Screen: VGA text or UEFI console before the guest runs, both and the frame buffer in a panic. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "core/console.h"
+#include "core/console/fbtext.h"
+#include "core/console/font.h"
 #include "core/log.h"
 #include "core/mm/vmmap.h"
 #include "core/string.h"
 #include "core/x86/cpu.h"
 
 #define TEXT_BASE    0xb8000u
-#define TEXT_COLUMNS 80u
-#define TEXT_ROWS    25u
+#define TEXT_COLUMNS ((unsigned)CONSOLE_COLUMNS)
+#define TEXT_ROWS    ((unsigned)CONSOLE_ROWS)
 #define TEXT_COLOUR  0x0700u
 
 static volatile uint16_t *text_screen;
@@ -18,6 +20,10 @@ static uint32_t firmware;
 typedef void(__attribute__((ms_abi)) * conout_fn)(uint64_t this, const char *text);
 static conout_fn conout;
 static uint64_t conout_this;
+
+#define FB_MAP_MAX UINT64_C(0x1000000) /* bytes of the frame buffer that are mapped: the upper part of a large one */
+static struct fbtext fb;
+static bool has_fb;
 
 static void text_newline(void)
 {
@@ -40,6 +46,12 @@ static void text_put(const char *text, size_t length)
 			text_screen[row * TEXT_COLUMNS + column++] =
 			    (uint16_t)(TEXT_COLOUR | (uint8_t)text[i]);
 	}
+}
+
+void console_show(const char *text, size_t length)
+{
+	if (text_screen)
+		text_put(text, length);
 }
 
 static void conout_put(const char *text, size_t length)
@@ -83,15 +95,28 @@ void console_uefi_init(const struct boot_info *bi)
 
 void console_remap(const struct boot_info *bi)
 {
-	(void)bi;
-	if (firmware == BOOT_BIOS)
+	const struct boot_framebuffer *f = &bi->fb;
+	uint64_t bytes = (uint64_t)f->pitch * f->height;
+
+	if (firmware == BOOT_BIOS) {
 		text_screen = vmmap_device(TEXT_BASE, TEXT_COLUMNS * TEXT_ROWS * 2);
+		return;
+	}
+	/* now, because a panic must not take the locks that mapping takes */
+	if (!f->base || f->bpp != 32 || (f->base & 3))
+		return;
+	if (bytes > FB_MAP_MAX)
+		bytes = FB_MAP_MAX;
+	void *pixels = bytes ? vmmap_device(f->base, bytes) : NULL;
+
+	has_fb = pixels && fbtext_init(&fb, pixels, bytes, f->width, f->height, f->pitch, font_8x16);
 }
 
 void console_release(void)
 {
 	log_remove_sink(text_put);
 	log_remove_sink(conout_put);
+	conout = NULL;
 }
 
 /* VGA registers for 80x25 text, as after INT 10h mode 3 (IBM VGA manual): sequencer, CRTC,
@@ -125,25 +150,45 @@ static void vga_text_mode(void)
 	outb(0x3c0, 0x20);
 }
 
+static void fb_put(const char *text, size_t length)
+{
+	fbtext_put(&fb, text, length);
+}
+
 void console_panic(void)
 {
-	if (firmware != BOOT_BIOS)
+	if (firmware != BOOT_BIOS) {
+		/* before the guest runs, the firmware's console shows it; later the guest may have moved the frame
+		 * buffer, but nothing better is known, and nothing is left to lose */
+		if (!conout && has_fb) {
+			fbtext_clear(&fb);
+			log_add_sink_quiet(fb_put);
+		}
 		return;
+	}
 	vga_text_mode();
 	row = column = 0;
 	for (unsigned i = 0; i < TEXT_COLUMNS * TEXT_ROWS; i++)
 		text_screen[i] = TEXT_COLOUR | ' ';
 	log_remove_sink(text_put);
-	log_add_sink(text_put);
+	log_add_sink_quiet(text_put);
 }
 
 char console_poll_key(void)
 {
-	/* scan code set 1, make codes of c and r; legacy USB keyboards come this way as well */
-	if (firmware == BOOT_BIOS && (inb(0x64) & 1)) {
-		uint8_t code = inb(0x60);
-
-		return code == 0x2e ? 'c' : code == 0x13 ? 'r' : '\0';
+	/* scan code set 1, make codes; legacy USB keyboards come this way as well */
+	if (firmware != BOOT_BIOS || !(inb(0x64) & 1))
+		return '\0';
+	switch (inb(0x60)) {
+	case 0x2e:
+		return 'c';
+	case 0x13:
+		return 'r';
+	case 0x30:
+		return 'b';
+	case 0x39:
+		return ' ';
+	default:
+		return '\0';
 	}
-	return '\0';
 }

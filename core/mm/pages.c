@@ -40,6 +40,13 @@ void pages_init(uint64_t base, uint64_t size, uint64_t image_size)
 	free_count = page_count - first - bitmap_pages;
 }
 
+void *pages_take_end(size_t count)
+{
+	mark(page_count - count, count, true);
+	free_count -= count;
+	return phys_to_virt(HPA(region_base + (page_count - count) * PAGE_SIZE));
+}
+
 void *pages_alloc(size_t count, uint64_t align)
 {
 	size_t step = align > PAGE_SIZE ? align / PAGE_SIZE : 1;

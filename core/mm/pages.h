@@ -22,6 +22,11 @@ static inline void *phys_to_virt(hpa_t pa)
 
 /* Hand the region's memory behind the image to the allocator. Context: boot CPU, once. */
 void pages_init(uint64_t base, uint64_t size, uint64_t image_size);
+/*
+ * The last `count` pages of the region, as they are: what an earlier run left there is still in
+ * them. Context: boot CPU, once, before the first pages_alloc().
+ */
+void *pages_take_end(size_t count);
 /* `count` zeroed contiguous pages aligned to `align` bytes, or NULL. Context: any CPU; takes a
  * lock. */
 void *pages_alloc(size_t count, uint64_t align);

@@ -71,8 +71,8 @@ static int map_level(struct pt *pt, uint64_t table, unsigned level, uint64_t va,
 
 		if (part > size)
 			part = size;
-		if (part == span && level <= pt->max_leaf_level &&
-		    (perm == 0 || (pa & (span - 1)) == 0)) {
+		if (part == span &&
+		    (perm == 0 || (level <= pt->max_leaf_level && (pa & (span - 1)) == 0))) {
 			uint64_t old = *entry;
 
 			entry_set(entry, perm ? f->leaf(pa, level, perm, type) : 0);

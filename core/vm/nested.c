@@ -34,16 +34,44 @@ static uint64_t table_alloc(void *arg)
 	return p ? virt_to_phys(p).a : 0;
 }
 
-static void table_free(void *arg, uint64_t pa)
-{
-	(void)arg;
-	pages_free(phys_to_virt(HPA(pa)), 1);
-}
-
 static uint64_t *table_at(void *arg, uint64_t pa)
 {
 	(void)arg;
 	return phys_to_virt(HPA(pa));
+}
+
+/*
+ * Tables taken out, each with the next one's address in its first entry, which is a not-present one
+ * in every format. CPUs may hold pointers to them in their paging-structure caches (SDM 3C 29.4,
+ * APM 2 15.25.13): as anything else than a table of their level, above all as the guest's memory,
+ * they would open the machine. So they are given back behind a flush only.
+ */
+static uint64_t stale;
+
+static void table_free(void *arg, uint64_t pa)
+{
+	__atomic_store_n(table_at(arg, pa), stale, __ATOMIC_RELEASE);
+	stale = pa;
+}
+
+/*
+ * Release the lock, then flush if `flush` or if tables were taken out, and give those back. A CPU
+ * that waits for the lock answers no flush, so it cannot be held meanwhile.
+ */
+static void release_and_flush(bool flush)
+{
+	uint64_t tables = stale;
+
+	stale = 0;
+	spinlock_release(&lock);
+	if (flush || tables)
+		nmi_flush_all();
+	while (tables) {
+		uint64_t next = *table_at(NULL, tables);
+
+		pages_free(phys_to_virt(HPA(tables)), 1);
+		tables = next;
+	}
 }
 
 static struct pt nested = {.alloc = table_alloc, .free = table_free, .at = table_at};
@@ -85,10 +113,21 @@ static int map_around_region(uint64_t base, uint64_t end)
 	return map_typed(base, end);
 }
 
+static bool is_trapped(uint64_t page)
+{
+	for (uint32_t i = 0; i < trap_count; i++) {
+		if (traps[i].page == page)
+			return true;
+	}
+	return false;
+}
+
 static int trap_apply(uint64_t page)
 {
 	struct pt_leaf leaf = {.type = PT_UC};
 
+	if (in_region(page, PAGE_SIZE))
+		return 0; /* ones, and writes exit as it is */
 	pt_lookup(&nested, page, &leaf);
 	return pt_map(&nested, page, page, PAGE_SIZE, PT_RX, leaf.type);
 }
@@ -136,7 +175,18 @@ uint64_t nested_root(void)
 	return nested.root;
 }
 
-/* Forget everything that was mapped on first touch, when the pool is empty. */
+/* Unmap [base, end) but for the VMM's region, which always reads as ones. */
+static void unmap(uint64_t base, uint64_t end)
+{
+	if (base < end && in_region(base, end - base)) {
+		unmap(base, region_base);
+		unmap(region_base + region_size, end);
+	} else if (base < end) {
+		pt_map(&nested, base, 0, end - base, 0, PT_UC);
+	}
+}
+
+/* Forget everything that was mapped on first touch. */
 static void drop_touched(void)
 {
 	uint64_t at = 0;
@@ -144,12 +194,22 @@ static void drop_touched(void)
 	for (uint32_t i = 0; i <= ram_count; i++) {
 		uint64_t end = i < ram_count ? ram[i].base : UINT64_C(1) << 47;
 
-		if (end > at)
-			pt_map(&nested, at, 0, end - at, 0, PT_UC);
+		unmap(at, end);
 		if (i < ram_count)
 			at = ram[i].base + ram[i].size;
 	}
-	map_all();
+}
+
+/*
+ * Map only what must be mapped; the pool has room again for what is touched. The lock is held on
+ * entry and return, and free in between: others see a table where less is mapped, and come here.
+ */
+static int start_anew(void)
+{
+	drop_touched();
+	release_and_flush(true);
+	spinlock_take(&lock);
+	return map_all();
 }
 
 /* The largest aligned block around `gpa` that is free of the VMM, of traps and of anything mapped.
@@ -175,17 +235,19 @@ static uint64_t block_size(uint64_t gpa)
 
 static int map_touched(uint64_t gpa)
 {
-	uint64_t size = block_size(gpa), base = align_down(gpa, size);
+	uint64_t page = align_down(gpa, PAGE_SIZE), size, base;
 	int err;
 
 	spinlock_take(&lock);
-	err = map_around_region(base, base + size);
+	size = block_size(gpa);
+	base = align_down(gpa, size);
+	err = is_trapped(page) ? trap_apply(page) : map_around_region(base, base + size);
 	if (err == -ENOMEM) {
-		drop_touched();
-		err = map_around_region(align_down(gpa, PAGE_SIZE),
-					align_down(gpa, PAGE_SIZE) + PAGE_SIZE);
+		err = start_anew();
+		if (!err && !is_trapped(page))
+			err = map_around_region(page, page + PAGE_SIZE);
 	}
-	spinlock_release(&lock);
+	release_and_flush(false);
 	return err;
 }
 
@@ -207,10 +269,11 @@ int nested_trap_writes(gpa_t page, nested_handler handler)
 		err = trap_apply(page.a);
 	} else if (i < trap_count) {
 		traps[i] = traps[--trap_count];
-		err = map_typed(page.a, page.a + PAGE_SIZE);
+		err = map_around_region(page.a, page.a + PAGE_SIZE);
 	}
-	spinlock_release(&lock);
-	nmi_flush_all();
+	if (err == -ENOMEM)
+		err = start_anew();
+	release_and_flush(true);
 	return err;
 }
 
@@ -240,7 +303,7 @@ void nested_types_changed(void)
 	if (!vmm_ops->nested_has_types)
 		return;
 	spinlock_take(&lock);
-	drop_touched();
-	spinlock_release(&lock);
-	nmi_flush_all();
+	if (start_anew() != 0)
+		log_printf("No memory to map all of RAM: the rest follows on first touch\n");
+	release_and_flush(true);
 }

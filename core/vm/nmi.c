@@ -149,18 +149,22 @@ void nmi_flush_all(void)
 
 void nmi_stop_others(void)
 {
+	const struct cpu *self = cpu_current();
+
 	for (uint32_t i = 0; i < cpu_count; i++) {
-		if (cpus[i] != this_cpu() && cpus[i]->online == 1)
+		if (cpus[i] != self && __atomic_load_n(&cpus[i]->online, __ATOMIC_ACQUIRE) == 1)
 			nmi_kick(i, KICK_STOP);
 	}
 }
 
-void nmi_stop_show(void)
+void nmi_stop_wait(void)
 {
+	const struct cpu *self = cpu_current();
+
 	for (uint32_t i = 0; i < cpu_count; i++) {
-		if (cpus[i] == this_cpu() || cpus[i]->online != 1)
+		if (cpus[i] == self || __atomic_load_n(&cpus[i]->online, __ATOMIC_ACQUIRE) != 1)
 			continue;
-		for (unsigned us = 0; us < STOP_TIMEOUT_US && !__atomic_load_n(&cpus[i]->panicked, __ATOMIC_ACQUIRE); us += 100)
+		for (unsigned us = 0; us < STOP_TIMEOUT_US && !__atomic_load_n(&cpus[i]->stopped, __ATOMIC_ACQUIRE); us += 100)
 			clock_delay_us(100);
 	}
 }

@@ -29,6 +29,6 @@ void nmi_kick(uint32_t index, uint32_t kicks);
 void nmi_flush_self(struct vcpu *v);
 /* Make every active CPU flush its nested translations, this one included, and wait until all did. */
 void nmi_flush_all(void);
-/* Panic: stop the other CPUs, and let each show its guest. */
+/* Panic: tell the other CPUs to stop; then wait, 100 ms each, until each has (struct cpu.stopped). */
 void nmi_stop_others(void);
-void nmi_stop_show(void);
+void nmi_stop_wait(void);

@@ -5,6 +5,8 @@
 #include "core/mm/vmmap.h"
 #include "core/x86/cpu.h"
 
+#define SEND_POLLS 1000000u /* about 0.1 s */
+
 static volatile uint32_t *page;
 static uint64_t page_base;
 
@@ -41,9 +43,10 @@ bool apic_is_x2apic(void)
 	       (APIC_BASE_EN | APIC_BASE_EXTD);
 }
 
+/* Bounded: the page of an APIC that is switched off reads as ones. */
 static void wait_sent(void)
 {
-	while (apic_read(APIC_ICR_LOW) & APIC_ICR_PENDING)
+	for (unsigned i = 0; i < SEND_POLLS && apic_read(APIC_ICR_LOW) & APIC_ICR_PENDING; i++)
 		cpu_pause();
 }
 

@@ -1,6 +1,7 @@
 /* Per-CPU blocks: allocation, descriptor tables, and the host's control registers. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "core/x86/percpu.h"
+#include <stddef.h>
 #include "core/boot.h"
 #include "core/errno.h"
 #include "core/mm/pages.h"
@@ -13,6 +14,17 @@ struct cpu *cpus[BOOT_MAX_CPUS];
 uint32_t cpu_count;
 
 _Static_assert(sizeof(struct cpu) <= CPU_VENDOR_PAGES - CPU_STRUCT, "struct cpu fits its page");
+
+struct cpu *cpu_current(void)
+{
+	struct cpu *cpu = this_cpu(); /* only compared until it is known */
+
+	for (uint32_t i = 0; i < cpu_count; i++) {
+		if (cpus[i] == cpu)
+			return cpu;
+	}
+	return NULL;
+}
 
 int percpu_alloc(uint32_t index, uint32_t apic_id)
 {

@@ -43,7 +43,8 @@ struct cpu {
 	uint32_t apic_id;
 	volatile uint32_t online; /* 1: initialised, 2: refused */
 	int error;                /* why the CPU refused */
-	bool panicked;
+	bool stopped; /* atomic: told to stop by a panic, and `state` holds its guest's registers if
+			 `vcpu.active` */
 	uint64_t gdt[5];
 	struct tss tss;
 	struct vcpu_state state; /* captured or to be entered */
@@ -61,6 +62,11 @@ static inline struct cpu *this_cpu(void)
 	return (struct cpu *)(uintptr_t)((rsp & ~(uint64_t)(CPU_BLOCK_SIZE - 1)) + CPU_STRUCT);
 }
 
+/*
+ * The same where the stack may be another one (start-up, a broken stack pointer): NULL unless the
+ * stack pointer leads to the block of a CPU that is known. Context: any, panic included.
+ */
+struct cpu *cpu_current(void);
 /* Allocate the block of CPU `index`; 0 or -ENOMEM. Context: boot CPU, start-up. */
 int percpu_alloc(uint32_t index, uint32_t apic_id);
 /* Load GDT, IDT, TSS and the host's control registers on the calling CPU, which runs on its block.

@@ -23,32 +23,44 @@ static void field_set(uint8_t *page, const uint8_t *field, uint64_t value)
 	memcpy(page + (field - trampoline_start), &value, sizeof(value));
 }
 
-uint32_t smp_start(uint64_t low_page, void (*entry)(void))
+static uint64_t trampoline_page;
+static void (*trampoline_function)(void);
+
+/* Send start-up IPIs to a CPU that waits for one; true when it came online. */
+static bool wake(struct cpu *c)
 {
-	uint32_t missing = 0, icr = APIC_ICR_ASSERT;
-	uint8_t *page = gmem_at(GPA(low_page), PAGE_SIZE);
+	uint32_t icr = APIC_ICR_ASSERT | APIC_MODE_STARTUP << 8 | (uint32_t)(trampoline_page >> 12);
+	uint8_t *page = gmem_at(GPA(trampoline_page), PAGE_SIZE);
 
 	memcpy(page, trampoline_start, (size_t)(trampoline_end - trampoline_start));
 	field_set(page, trampoline_pml4, virt_to_phys(boot_pml4).a);
-	field_set(page, trampoline_entry, (uintptr_t)entry);
-	for (uint32_t i = 1; i < cpu_count; i++) {
-		struct cpu *c = cpus[i];
+	field_set(page, trampoline_entry, (uintptr_t)trampoline_function);
+	field_set(page, trampoline_stack, (uintptr_t)c); /* the stack ends below struct cpu */
+	apic_send(c->apic_id, icr);
+	clock_delay_us(SIPI_DELAY_US);
+	if (!c->online)
+		apic_send(c->apic_id, icr);
+	for (unsigned us = 0; us < ANSWER_DELAY_US && !__atomic_load_n(&c->online, __ATOMIC_ACQUIRE); us += 100)
+		clock_delay_us(100);
+	return c->online == 1;
+}
 
-		field_set(page, trampoline_stack,
-			  (uintptr_t)c); /* the stack ends below struct cpu */
-		apic_send(c->apic_id, icr | APIC_MODE_INIT << 8);
+uint32_t smp_start(uint64_t low_page, void (*entry)(void))
+{
+	uint32_t missing = 0;
+
+	trampoline_page = low_page;
+	trampoline_function = entry;
+	for (uint32_t i = 1; i < cpu_count; i++) {
+		apic_send(cpus[i]->apic_id, APIC_ICR_ASSERT | APIC_MODE_INIT << 8);
 		clock_delay_us(INIT_DELAY_US);
-		apic_send(c->apic_id, icr | APIC_MODE_STARTUP << 8 | (uint32_t)(low_page >> 12));
-		clock_delay_us(SIPI_DELAY_US);
-		if (!c->online)
-			apic_send(c->apic_id,
-				  icr | APIC_MODE_STARTUP << 8 | (uint32_t)(low_page >> 12));
-		for (unsigned us = 0;
-		     us < ANSWER_DELAY_US && !__atomic_load_n(&c->online, __ATOMIC_ACQUIRE);
-		     us += 100)
-			clock_delay_us(100);
-		if (c->online != 1)
+		if (!wake(cpus[i]))
 			missing++;
 	}
 	return missing;
+}
+
+bool smp_restart(uint32_t index)
+{
+	return trampoline_function && wake(cpus[index]);
 }

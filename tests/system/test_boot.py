@@ -76,7 +76,7 @@ def test_vmm_memory(machine, row, bare):
     if row.fw != "bios":
         pytest.skip("only a BIOS run tells the place of the VMM by comparison with a bare run")
     a, b = max(facts.ram_missing(bare(row)["ram"], facts.ram_below_4g(machine)), key=lambda hole: hole[1] - hole[0])
-    for address in (a, a + 0x1000, (a + b) // 2 & ~0xFFF, b - 0x1000, b - 4):
+    for address in (a, a + 0x1000, (a + b) // 2 & ~0xFFF, b - 0x1000, b - 0x100):
         assert machine.run(f"devmem {address:#x} 32") == "0xFFFFFFFF"
         machine.run(f"devmem {address:#x} 32 0x12345678")
         assert machine.run(f"devmem {address:#x} 32") == "0xFFFFFFFF"

@@ -34,7 +34,7 @@ def nmi_counts(m):
 @pytest.mark.parametrize("row", [r for r in rows.ROWS if r.name in ("qemu-bios-1cpu-6.1", "qemu-bios-2cpu-6.12")],
                          ids=lambda r: r.name)
 def test_guest_nmis(row, request):
-    """Every NMI that the machine raises far enough from the next reaches every CPU's handler once, and none is invented."""
+    """Every NMI that the machine raises far enough from the next reaches the guest's handler once, and none is invented."""
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "monitor")
         options = row.options() | {"bare": request.config.getoption("--as-bare"), "kernel_args": "+quiet"}
@@ -49,5 +49,6 @@ def test_guest_nmis(row, request):
                 for _ in range(5):
                     m.run("echo 0 >/sys/devices/system/cpu/cpu1/online; echo 1 >/sys/devices/system/cpu/cpu1/online")
             after = nmi_counts(m)
-    # /proc/interrupts counts a CPU's NMIs over its being off-line
-    assert [b - a for a, b in zip(before, after)] == [COUNT] * row.cpus
+    # The machine raises LINT1 on all CPUs; Linux unmasks it on the boot CPU only. The others must not see one:
+    # all NMIs that arrive there are kicks of the VMM.
+    assert [b - a for a, b in zip(before, after)] == [COUNT] + [0] * (row.cpus - 1)

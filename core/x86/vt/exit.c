@@ -13,6 +13,7 @@
 #include "core/vmm_ops.h"
 #include "core/x86/cpu.h"
 #include "core/x86/reset.h"
+#include "core/x86/vt/bochs.h"
 #include "core/x86/vt/vt.h"
 
 #define CR4_CET      (UINT64_C(1) << 23)
@@ -162,6 +163,7 @@ static enum exit_result exit_exception_nmi(struct vcpu *v)
 	if (VT_EVENT_TYPE(info) == VT_EVENT_NMI) {
 		host_unblock_nmi();
 		nmi_exit(v, true);
+		bochs_help();
 		return EXIT_RESUME;
 	}
 	if (info & VT_EVENT_ERROR_VALID)
@@ -181,6 +183,7 @@ static _Noreturn enum exit_result exit_triple_fault(struct vcpu *v)
 /* The CPU has kept its state: the guest's becomes that after INIT. */
 static enum exit_result exit_init(struct vcpu *v)
 {
+	bochs_take_init(v);
 	startup_take_init(v);
 	startup_check(v);
 	vt_activity_update(v);
@@ -345,6 +348,7 @@ static enum exit_result exit_preemption_timer(struct vcpu *v)
 {
 	vt_write(VMCS_PIN_CONTROLS, vt_controls.pin); /* first: an NMI from here on asks anew */
 	nmi_exit(v, false);
+	bochs_help();
 	return EXIT_RESUME;
 }
 

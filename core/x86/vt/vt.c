@@ -14,6 +14,7 @@
 #include "core/x86/cpu.h"
 #include "core/x86/percpu.h"
 #include "core/x86/trap.h"
+#include "core/x86/vt/bochs.h"
 
 #define MSR_FEATURE_CONTROL    0x3au
 #define FEATURE_CONTROL_LOCKED UINT64_C(1)
@@ -120,6 +121,7 @@ static int vt_init(void)
 {
 	io_bitmap = pages_alloc(IO_BITMAP_PAGES, PAGE_SIZE);
 	msr_bitmap = pages_alloc(1, PAGE_SIZE);
+	bochs_detect();
 	return io_bitmap && msr_bitmap ? 0 : -ENOMEM;
 }
 

@@ -1,0 +1,74 @@
+/* Bochs 2.7 keeps an INIT pending after the exit for it: found here, and worked around. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Nothing but a reset of the CPU makes Bochs forget an INIT, and each later entry exits for it at once, so
+ * such a CPU would never execute another instruction of the guest (fixed after 2.7). Bochs also drops an
+ * INIT that comes in VMX root operation, where hardware holds it.
+ */
+#include "core/x86/vt/bochs.h"
+#include "core/log.h"
+#include "core/mm/vmmap.h"
+#include "core/start.h"
+#include "core/string.h"
+#include "core/vm/nmi.h"
+#include "core/vmm_ops.h"
+#include "core/x86/clock.h"
+#include "core/x86/cpu.h"
+#include "core/x86/percpu.h"
+#include "core/x86/reset.h"
+#include "core/x86/smp.h"
+
+#define RSDP_OEMID       9 /* ACPI 6.5, table 5.3 */
+#define RSDP_BYTES       20
+#define CPUID1_ECX_HV    (1u << 31)
+#define RESET_DELAY_US   100
+
+static bool is_bochs;
+static uint32_t asking; /* atomic: index of the CPU that wants to be started again, 0 none */
+
+void bochs_detect(void)
+{
+	const struct acpi *acpi = start_acpi();
+	const uint8_t *rsdp = acpi ? vmmap_firmware(acpi->rsdp, RSDP_BYTES) : NULL;
+
+	is_bochs = rsdp && memcmp(rsdp + RSDP_OEMID, "BOCHS ", 6) == 0 && !(cpuid(1, 0).ecx & CPUID1_ECX_HV);
+	if (is_bochs)
+		log_printf("Bochs: CPUs that get an INIT are started again\n");
+}
+
+void bochs_take_init(struct vcpu *v)
+{
+	struct cpu *cpu = this_cpu();
+	uint32_t none = 0;
+
+	if (!is_bochs)
+		return;
+	if (cpu->index == 0)
+		reset_machine();
+	__atomic_store_n(&v->active, false, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&cpu->online, 0, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&v->kick, 0, __ATOMIC_SEQ_CST);
+	while (!__atomic_compare_exchange_n(&asking, &none, cpu->index, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+		none = 0;
+		cpu_pause();
+	}
+	nmi_kick(0, KICK_STARTUP);
+	while (__atomic_load_n(&asking, __ATOMIC_SEQ_CST) == cpu->index)
+		cpu_pause();
+	vmm_ops->cpu_off(v); /* the INIT hits behind VMXOFF */
+	for (;;)
+		__asm__ volatile("cli; hlt");
+}
+
+void bochs_help(void)
+{
+	uint32_t index = __atomic_load_n(&asking, __ATOMIC_SEQ_CST);
+
+	if (index == 0 || this_cpu()->index != 0)
+		return;
+	/* from here on the guest's boot CPU, which sends the start-up IPIs, stands still */
+	__atomic_store_n(&asking, 0, __ATOMIC_SEQ_CST);
+	clock_delay_us(RESET_DELAY_US);
+	if (!smp_restart(index))
+		log_printf("CPU%u does not come back\n", index);
+}

@@ -1,0 +1,15 @@
+/* Bochs 2.7 keeps an INIT pending after the exit for it: found here, and worked around. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+#include "core/vm/vcpu.h"
+
+/* Is this Bochs? By the OEM name that its BIOS gives the ACPI tables, and no hypervisor bit in CPUID. */
+void bochs_detect(void);
+/*
+ * Instead of handling an INIT exit. Returns when this is not Bochs. Else the CPU leaves VMX operation, where
+ * the INIT resets it at last, and the boot CPU starts it again, into wait-for-SIPI as guest; an INIT to the
+ * boot CPU resets the machine. Context: exit handler.
+ */
+void bochs_take_init(struct vcpu *v);
+/* On the boot CPU, after its NMI was looked at: start a CPU again that asked for it. */
+void bochs_help(void);
