@@ -40,7 +40,8 @@ static bool wake(struct cpu *c)
 	clock_delay_us(SIPI_DELAY_US);
 	if (!c->online)
 		apic_send(c->apic_id, icr);
-	for (unsigned us = 0; us < ANSWER_DELAY_US && !__atomic_load_n(&c->online, __ATOMIC_ACQUIRE); us += 100)
+	for (unsigned us = 0;
+	     us < ANSWER_DELAY_US && !__atomic_load_n(&c->online, __ATOMIC_ACQUIRE); us += 100)
 		clock_delay_us(100);
 	return c->online == 1;
 }

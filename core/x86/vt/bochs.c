@@ -1,9 +1,9 @@
 /* Bochs 2.7 keeps an INIT pending after the exit for it: found here, and worked around. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Nothing but a reset of the CPU makes Bochs forget an INIT, and each later entry exits for it at once, so
- * such a CPU would never execute another instruction of the guest (fixed after 2.7). Bochs also drops an
- * INIT that comes in VMX root operation, where hardware holds it.
+ * Nothing but a reset of the CPU makes Bochs forget an INIT, and each later entry exits for it at
+ * once, so such a CPU would never execute another instruction of the guest (fixed after 2.7). Bochs
+ * also drops an INIT that comes in VMX root operation, where hardware holds it.
  */
 #include "core/x86/vt/bochs.h"
 #include "core/log.h"
@@ -19,10 +19,10 @@
 #include "core/x86/reset.h"
 #include "core/x86/smp.h"
 
-#define RSDP_OEMID       9 /* ACPI 6.5, table 5.3 */
-#define RSDP_BYTES       20
-#define CPUID1_ECX_HV    (1u << 31)
-#define RESET_DELAY_US   100
+#define RSDP_OEMID     9 /* ACPI 6.5, table 5.3 */
+#define RSDP_BYTES     20
+#define CPUID1_ECX_HV  (1u << 31)
+#define RESET_DELAY_US 100
 
 static bool is_bochs;
 static uint32_t asking; /* atomic: index of the CPU that wants to be started again, 0 none */
@@ -32,7 +32,8 @@ void bochs_detect(void)
 	const struct acpi *acpi = start_acpi();
 	const uint8_t *rsdp = acpi ? vmmap_firmware(acpi->rsdp, RSDP_BYTES) : NULL;
 
-	is_bochs = rsdp && memcmp(rsdp + RSDP_OEMID, "BOCHS ", 6) == 0 && !(cpuid(1, 0).ecx & CPUID1_ECX_HV);
+	is_bochs = rsdp && memcmp(rsdp + RSDP_OEMID, "BOCHS ", 6) == 0 &&
+		   !(cpuid(1, 0).ecx & CPUID1_ECX_HV);
 	if (is_bochs)
 		log_printf("Bochs: CPUs that get an INIT are started again\n");
 }
@@ -46,13 +47,15 @@ void bochs_take_init(struct vcpu *v)
 		return;
 	if (cpu->index == 0)
 		reset_machine();
-	/* an INIT to a CPU in wait-for-SIPI is without effect: what counts is the start-up IPI behind it */
+	/* an INIT to a CPU in wait-for-SIPI is without effect: what counts is the start-up IPI
+	 * behind it */
 	if (v->sipi_vector && (vmm_ops->rip(v) != 0 || vmm_ops->cr(v, 0) & CR0_PE))
 		v->sipi_vector = 0;
 	__atomic_store_n(&v->active, false, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&cpu->online, 0, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&v->kick, 0, __ATOMIC_SEQ_CST);
-	while (!__atomic_compare_exchange_n(&asking, &none, cpu->index, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+	while (!__atomic_compare_exchange_n(&asking, &none, cpu->index, false, __ATOMIC_SEQ_CST,
+					    __ATOMIC_SEQ_CST)) {
 		none = 0;
 		cpu_pause();
 	}

@@ -3,15 +3,17 @@
 #pragma once
 #include "core/vm/vcpu.h"
 
-/* Is this Bochs? By the OEM name that its BIOS gives the ACPI tables, and no hypervisor bit in CPUID. */
+/* Is this Bochs? By the OEM name that its BIOS gives the ACPI tables, and no hypervisor bit in
+ * CPUID. */
 void bochs_detect(void);
 /*
- * Instead of handling an INIT exit. Returns when this is not Bochs. Else the CPU leaves VMX operation, where
- * the INIT resets it at last, and the boot CPU starts it again, into wait-for-SIPI as guest; an INIT to the
- * boot CPU resets the machine. Context: exit handler.
+ * Instead of handling an INIT exit. Returns when this is not Bochs. Else the CPU leaves VMX
+ * operation, where the INIT resets it at last, and the boot CPU starts it again, into wait-for-SIPI
+ * as guest; an INIT to the boot CPU resets the machine. Context: exit handler.
  */
 void bochs_take_init(struct vcpu *v);
-/* A start-up IPI was taken: when the exit for an INIT follows at once, the INIT came first. Context: exit handler. */
+/* A start-up IPI was taken: when the exit for an INIT follows at once, the INIT came first.
+ * Context: exit handler. */
 void bochs_note_sipi(struct vcpu *v, uint8_t vector);
 /* Before the first entry: what a CPU that was started again has to go on with. */
 void bochs_run(struct vcpu *v);

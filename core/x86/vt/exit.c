@@ -33,7 +33,7 @@ static const struct {
 	const char *name;
 	uint32_t encoding;
 } fields[] = {
-#define VMCS_FIELD(name, encoding, width, area) { #name, encoding },
+#define VMCS_FIELD(name, encoding, width, area) {#name, encoding},
 #include "core/x86/vt/vmcs_fields.h"
 };
 
@@ -45,7 +45,9 @@ static void dump(void)
 		uint64_t value = 0;
 		bool fail;
 
-		__asm__ volatile("vmread %2, %1" : "=@ccbe"(fail), "+r"(value) : "r"((uint64_t)fields[i].encoding));
+		__asm__ volatile("vmread %2, %1"
+				 : "=@ccbe"(fail), "+r"(value)
+				 : "r"((uint64_t)fields[i].encoding));
 		if (!fail) /* else this CPU does not have the field */
 			log_printf("%s %lx%s", fields[i].name, value, ++column % 4 ? ", " : "\n");
 	}
@@ -55,8 +57,9 @@ static void dump(void)
 _Noreturn void vt_entry_failed(struct vcpu *v)
 {
 	dump();
-	panic("VM entry failed: instruction error %u, exit reason %#x, %s", vt_read32(VMCS_INSTRUCTION_ERROR),
-	      vt_read32(VMCS_EXIT_REASON), v->launched ? "VMRESUME or first VMLAUNCH" : "VMLAUNCH");
+	panic("VM entry failed: instruction error %u, exit reason %#x, %s",
+	      vt_read32(VMCS_INSTRUCTION_ERROR), vt_read32(VMCS_EXIT_REASON),
+	      v->launched ? "VMRESUME or first VMLAUNCH" : "VMLAUNCH");
 }
 
 /* ---- events ---- */
@@ -68,8 +71,8 @@ void vt_inject(struct vcpu *v, const struct event *e)
 		vt_write(VMCS_ENTRY_EXCEPTION_ERROR_CODE, e->error);
 	if (e->type == EVENT_SOFT_INT)
 		vt_write(VMCS_ENTRY_INSTRUCTION_LENGTH, vt_read(VMCS_EXIT_INSTRUCTION_LENGTH));
-	vt_write(VMCS_ENTRY_INTERRUPTION_INFO,
-		 VT_EVENT_VALID | (uint32_t)e->type << 8 | e->vector | (e->has_error ? VT_EVENT_ERROR_VALID : 0));
+	vt_write(VMCS_ENTRY_INTERRUPTION_INFO, VT_EVENT_VALID | (uint32_t)e->type << 8 | e->vector |
+						   (e->has_error ? VT_EVENT_ERROR_VALID : 0));
 }
 
 static void nmi_window(bool on)
@@ -79,10 +82,12 @@ static void nmi_window(bool on)
 	vt_write(VMCS_PROC_CONTROLS, on ? proc | VT_PROC_NMI_WINDOW : proc & ~VT_PROC_NMI_WINDOW);
 }
 
-/* Virtual NMIs: the entry that injects one blocks the next, the guest's IRET ends that (SDM 3C 25.3). */
+/* Virtual NMIs: the entry that injects one blocks the next, the guest's IRET ends that (SDM
+ * 3C 25.3). */
 void vt_inject_nmi(struct vcpu *v)
 {
-	uint32_t blocked = vt_read32(VMCS_GUEST_INTERRUPTIBILITY) & (VT_BLOCKED_STI | VT_BLOCKED_MOV_SS | VT_BLOCKED_NMI);
+	uint32_t blocked = vt_read32(VMCS_GUEST_INTERRUPTIBILITY) &
+			   (VT_BLOCKED_STI | VT_BLOCKED_MOV_SS | VT_BLOCKED_NMI);
 
 	if (blocked || vt_read32(VMCS_ENTRY_INTERRUPTION_INFO) & VT_EVENT_VALID) {
 		v->nmi_pending = true;
@@ -101,8 +106,8 @@ void vt_force_exit(struct vcpu *v)
 }
 
 /*
- * After an exit for an NMI the CPU blocks further ones until an IRET (SDM 3C 28.5.5). This does not touch
- * the guest's blocking, which is virtual.
+ * After an exit for an NMI the CPU blocks further ones until an IRET (SDM 3C 28.5.5). This does not
+ * touch the guest's blocking, which is virtual.
  */
 static void host_unblock_nmi(void)
 {
@@ -129,14 +134,17 @@ void vt_advance(struct vcpu *v, unsigned length)
 
 	(void)v;
 	/* access rights of CS: L is bit 13 */
-	if (__builtin_expect(rip >> 32 != 0, 0) && !(vt_read32(VMCS_GUEST_CS_ACCESS_RIGHTS) & 1u << 13))
+	if (__builtin_expect(rip >> 32 != 0, 0) &&
+	    !(vt_read32(VMCS_GUEST_CS_ACCESS_RIGHTS) & 1u << 13))
 		rip = (uint32_t)rip;
 	vt_write(VMCS_GUEST_RIP, rip);
 	if (__builtin_expect((blocked & (VT_BLOCKED_STI | VT_BLOCKED_MOV_SS)) != 0, 0))
-		vt_write(VMCS_GUEST_INTERRUPTIBILITY, blocked & ~(VT_BLOCKED_STI | VT_BLOCKED_MOV_SS));
+		vt_write(VMCS_GUEST_INTERRUPTIBILITY,
+			 blocked & ~(VT_BLOCKED_STI | VT_BLOCKED_MOV_SS));
 	if (__builtin_expect((vt_read(VMCS_GUEST_RFLAGS) & RFLAGS_TF) != 0, 0) &&
 	    !(vt_read(VMCS_GUEST_DEBUGCTL) & DEBUGCTL_BTF))
-		vt_write(VMCS_GUEST_PENDING_DEBUG, vt_read(VMCS_GUEST_PENDING_DEBUG) | VT_PENDING_BS);
+		vt_write(VMCS_GUEST_PENDING_DEBUG,
+			 vt_read(VMCS_GUEST_PENDING_DEBUG) | VT_PENDING_BS);
 }
 
 /* An exit hit the delivery of an event: deliver it again, as it was (SDM 3C 31.7.1.2). */
@@ -146,10 +154,12 @@ static void event_redeliver(uint32_t info)
 
 	if (info & VT_EVENT_ERROR_VALID)
 		vt_write(VMCS_ENTRY_EXCEPTION_ERROR_CODE, vt_read(VMCS_IDT_VECTORING_ERROR_CODE));
-	if (type == VT_EVENT_SOFT_INT || type == VT_EVENT_PRIVILEGED || type == VT_EVENT_SOFT_EXCEPTION)
+	if (type == VT_EVENT_SOFT_INT || type == VT_EVENT_PRIVILEGED ||
+	    type == VT_EVENT_SOFT_EXCEPTION)
 		vt_write(VMCS_ENTRY_INSTRUCTION_LENGTH, vt_read(VMCS_EXIT_INSTRUCTION_LENGTH));
 	if (type == VT_EVENT_NMI) /* its delivery has blocked NMIs already */
-		vt_write(VMCS_GUEST_INTERRUPTIBILITY, vt_read32(VMCS_GUEST_INTERRUPTIBILITY) & ~VT_BLOCKED_NMI);
+		vt_write(VMCS_GUEST_INTERRUPTIBILITY,
+			 vt_read32(VMCS_GUEST_INTERRUPTIBILITY) & ~VT_BLOCKED_NMI);
 	vt_write(VMCS_ENTRY_INTERRUPTION_INFO, info & ~VT_EVENT_UNBLOCKED_NMI);
 }
 
@@ -167,7 +177,8 @@ static enum exit_result exit_exception_nmi(struct vcpu *v)
 		return EXIT_RESUME;
 	}
 	if (info & VT_EVENT_ERROR_VALID)
-		vt_write(VMCS_ENTRY_EXCEPTION_ERROR_CODE, vt_read(VMCS_EXIT_INTERRUPTION_ERROR_CODE));
+		vt_write(VMCS_ENTRY_EXCEPTION_ERROR_CODE,
+			 vt_read(VMCS_EXIT_INTERRUPTION_ERROR_CODE));
 	vt_write(VMCS_ENTRY_INSTRUCTION_LENGTH, vt_read(VMCS_EXIT_INSTRUCTION_LENGTH));
 	vt_write(VMCS_ENTRY_INTERRUPTION_INFO, info & ~VT_EVENT_UNBLOCKED_NMI);
 	return EXIT_RESUME;
@@ -235,7 +246,8 @@ static enum exit_result exit_ud(struct vcpu *v)
 
 static bool in_64bit_mode(void)
 {
-	return (vt_read(VMCS_GUEST_EFER) & EFER_LMA) && (vt_read32(VMCS_GUEST_CS_ACCESS_RIGHTS) & 1u << 13);
+	return (vt_read(VMCS_GUEST_EFER) & EFER_LMA) &&
+	       (vt_read32(VMCS_GUEST_CS_ACCESS_RIGHTS) & 1u << 13);
 }
 
 /* What MOV to CR0 refuses (SDM 2B, MOV to control registers; SDM 3A 10.8.5.3). */
@@ -243,19 +255,22 @@ static bool cr0_legal(struct vcpu *v, uint64_t old, uint64_t value)
 {
 	uint64_t cr4 = vmm_ops->cr(v, 4), efer = vmm_ops->efer(v);
 
-	if (value >> 32 || (value & CR0_NW && !(value & CR0_CD)) || (value & CR0_PG && !(value & CR0_PE)))
+	if (value >> 32 || (value & CR0_NW && !(value & CR0_CD)) ||
+	    (value & CR0_PG && !(value & CR0_PE)))
 		return false;
 	if (!(value & CR0_WP) && cr4 & CR4_CET)
 		return false;
 	if (value & ~old & CR0_PG && efer & EFER_LME) {
 		uint32_t tr = vt_read32(VMCS_GUEST_TR_ACCESS_RIGHTS) & 0xf;
 
-		if (!(cr4 & CR4_PAE) || vt_read32(VMCS_GUEST_CS_ACCESS_RIGHTS) & 1u << 13 || tr <= 3)
+		if (!(cr4 & CR4_PAE) || vt_read32(VMCS_GUEST_CS_ACCESS_RIGHTS) & 1u << 13 ||
+		    tr <= 3)
 			return false;
 	}
 	if (old & ~value & CR0_PG && (in_64bit_mode() || cr4 & CR4_PCIDE))
 		return false;
-	if (value & CR0_PG && cr4 & CR4_PAE && !(efer & EFER_LME) && (value ^ old) & (CR0_PG | CR0_CD | CR0_NW))
+	if (value & CR0_PG && cr4 & CR4_PAE && !(efer & EFER_LME) &&
+	    (value ^ old) & (CR0_PG | CR0_CD | CR0_NW))
 		return vt_load_pdptes(vmm_ops->cr(v, 3));
 	return true;
 }
@@ -268,13 +283,15 @@ static enum exit_result cr0_write(struct vcpu *v, uint64_t value)
 	if (!cr0_legal(v, old, value))
 		return emulate_gp(v);
 	/* reserved bits of the low half read 0 whatever is written */
-	vt_cr0_set(value & (CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | CR0_PG));
+	vt_cr0_set(value & (CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM |
+			    CR0_NW | CR0_CD | CR0_PG));
 	if ((value ^ old) & (CR0_PG | CR0_PE))
 		vt_flush_linear();
 	return EXIT_ADVANCE;
 }
 
-/* Exit qualification: register 3:0, access 5:4, GPR 11:8, LMSW's operand 31:16 (SDM 3C table 28-3). */
+/* Exit qualification: register 3:0, access 5:4, GPR 11:8, LMSW's operand 31:16 (SDM 3C table 28-3).
+ */
 static enum exit_result exit_cr_access(struct vcpu *v)
 {
 	enum { MOV_TO, MOV_FROM, CLTS, LMSW };
@@ -291,7 +308,8 @@ static enum exit_result exit_cr_access(struct vcpu *v)
 	case 0 << 4 | LMSW: /* can set PE, not clear it */
 		return cr0_write(v, (old & ~UINT64_C(0xe)) | (q >> 16 & 0xf));
 	case 4 << 4 | MOV_TO:
-		/* the guest reads the host's bits of CR4 as 0: what exits sets one, which the guest does not have */
+		/* the guest reads the host's bits of CR4 as 0: what exits sets one, which the guest
+		 * does not have */
 		return emulate_gp(v);
 	default:
 		return emulate_ud(v);
@@ -303,11 +321,11 @@ static enum exit_result exit_io(struct vcpu *v)
 {
 	uint64_t q = vt_read(VMCS_EXIT_QUALIFICATION);
 	struct io_access io = {
-		.port = (uint16_t)(q >> 16),
-		.size = (uint8_t)((q & 7) + 1),
-		.write = !(q & 8),
-		.string = q & 0x10,
-		.rep = q & 0x20,
+	    .port = (uint16_t)(q >> 16),
+	    .size = (uint8_t)((q & 7) + 1),
+	    .write = !(q & 8),
+	    .string = q & 0x10,
+	    .rep = q & 0x20,
 	};
 
 	return io_exit(v, &io);
@@ -327,15 +345,16 @@ static enum exit_result exit_ept_violation(struct vcpu *v)
 {
 	uint64_t q = vt_read(VMCS_EXIT_QUALIFICATION);
 	struct mem_fault f = {
-		.gpa = GPA(vt_read(VMCS_GUEST_PHYSICAL_ADDRESS)),
-		.write = q & EPT_WRITE,
-		.fetch = q & EPT_FETCH,
-		.walk = !(q & EPT_TRANSLATED),
+	    .gpa = GPA(vt_read(VMCS_GUEST_PHYSICAL_ADDRESS)),
+	    .write = q & EPT_WRITE,
+	    .fetch = q & EPT_FETCH,
+	    .walk = !(q & EPT_TRANSLATED),
 	};
 
 	/* an IRET faulted after it had unblocked NMIs: it runs again (SDM 3C 28.2.3) */
 	if (q & EPT_UNBLOCKED_NMI && !(vt_read32(VMCS_IDT_VECTORING_INFO) & VT_EVENT_VALID))
-		vt_write(VMCS_GUEST_INTERRUPTIBILITY, vt_read32(VMCS_GUEST_INTERRUPTIBILITY) | VT_BLOCKED_NMI);
+		vt_write(VMCS_GUEST_INTERRUPTIBILITY,
+			 vt_read32(VMCS_GUEST_INTERRUPTIBILITY) | VT_BLOCKED_NMI);
 	return nested_fault(v, &f);
 }
 
@@ -359,7 +378,8 @@ static enum exit_result exit_xsetbv(struct vcpu *v)
 {
 	uint64_t value = v->gpr[GPR_RDX] << 32 | (uint32_t)v->gpr[GPR_RAX];
 
-	if ((uint32_t)v->gpr[GPR_RCX] != 0 || !features_xcr0_valid(&guest_features, value) || !xsetbv_safe(0, value))
+	if ((uint32_t)v->gpr[GPR_RCX] != 0 || !features_xcr0_valid(&guest_features, value) ||
+	    !xsetbv_safe(0, value))
 		return emulate_gp(v);
 	return EXIT_ADVANCE;
 }
@@ -372,8 +392,8 @@ static enum exit_result exit_unexpected(struct vcpu *v)
 
 	if (reason < 128 && !(logged[reason / 64] >> (reason % 64) & 1)) {
 		logged[reason / 64] |= UINT64_C(1) << (reason % 64);
-		log_printf("Unexpected exit %u at %#lx, qualification %#lx\n", reason, vt_read(VMCS_GUEST_RIP),
-			   vt_read(VMCS_EXIT_QUALIFICATION));
+		log_printf("Unexpected exit %u at %#lx, qualification %#lx\n", reason,
+			   vt_read(VMCS_GUEST_RIP), vt_read(VMCS_EXIT_QUALIFICATION));
 	}
 	return emulate_ud(v);
 }
@@ -381,30 +401,31 @@ static enum exit_result exit_unexpected(struct vcpu *v)
 /* ---- the table: total over the exit reasons; no handler: an exit that is never asked for ---- */
 
 static const exit_handler rows[VT_REASON_COUNT] = {
-	[VT_REASON_EXCEPTION_NMI] = exit_exception_nmi,
-	[VT_REASON_TRIPLE_FAULT] = exit_triple_fault,
-	[VT_REASON_INIT] = exit_init,
-	[VT_REASON_SIPI] = exit_sipi,
-	[VT_REASON_NMI_WINDOW] = exit_nmi_window,
-	[VT_REASON_CPUID] = exit_cpuid,
-	[VT_REASON_GETSEC] = exit_ud,
-	[VT_REASON_INVD] = exit_invd,
-	[VT_REASON_VMCALL] = exit_vmcall,
-	[VT_REASON_VMCLEAR ... VT_REASON_VMXON] = exit_ud,
-	[VT_REASON_CR_ACCESS] = exit_cr_access,
-	[VT_REASON_IO] = exit_io,
-	[VT_REASON_RDMSR] = exit_rdmsr,
-	[VT_REASON_WRMSR] = exit_wrmsr,
-	[VT_REASON_EPT_VIOLATION] = exit_ept_violation,
-	[VT_REASON_EPT_MISCONFIGURATION] = exit_ept_misconfiguration,
-	[VT_REASON_INVEPT] = exit_ud,
-	[VT_REASON_PREEMPTION_TIMER] = exit_preemption_timer,
-	[VT_REASON_INVVPID] = exit_ud,
-	[VT_REASON_XSETBV] = exit_xsetbv,
-	[VT_REASON_VMFUNC] = exit_ud,
+    [VT_REASON_EXCEPTION_NMI] = exit_exception_nmi,
+    [VT_REASON_TRIPLE_FAULT] = exit_triple_fault,
+    [VT_REASON_INIT] = exit_init,
+    [VT_REASON_SIPI] = exit_sipi,
+    [VT_REASON_NMI_WINDOW] = exit_nmi_window,
+    [VT_REASON_CPUID] = exit_cpuid,
+    [VT_REASON_GETSEC] = exit_ud,
+    [VT_REASON_INVD] = exit_invd,
+    [VT_REASON_VMCALL] = exit_vmcall,
+    [VT_REASON_VMCLEAR... VT_REASON_VMXON] = exit_ud,
+    [VT_REASON_CR_ACCESS] = exit_cr_access,
+    [VT_REASON_IO] = exit_io,
+    [VT_REASON_RDMSR] = exit_rdmsr,
+    [VT_REASON_WRMSR] = exit_wrmsr,
+    [VT_REASON_EPT_VIOLATION] = exit_ept_violation,
+    [VT_REASON_EPT_MISCONFIGURATION] = exit_ept_misconfiguration,
+    [VT_REASON_INVEPT] = exit_ud,
+    [VT_REASON_PREEMPTION_TIMER] = exit_preemption_timer,
+    [VT_REASON_INVVPID] = exit_ud,
+    [VT_REASON_XSETBV] = exit_xsetbv,
+    [VT_REASON_VMFUNC] = exit_ud,
 };
 
-_Static_assert(VT_REASON_COUNT <= sizeof(((struct vcpu *)0)->exit_count) / sizeof(uint32_t), "a counter for each reason");
+_Static_assert(VT_REASON_COUNT <= sizeof(((struct vcpu *)0)->exit_count) / sizeof(uint32_t),
+	       "a counter for each reason");
 
 /* ---- the dispatcher ---- */
 

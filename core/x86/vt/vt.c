@@ -26,7 +26,7 @@
 #define IO_BITMAP_PAGES 2
 
 #define EPTP_WALK_4 (UINT64_C(3) << 3) /* length less one (25.6.11) */
-#define VPID        1 /* each CPU has one guest CPU; 0 is the host's */
+#define VPID        1                  /* each CPU has one guest CPU; 0 is the host's */
 
 enum invept_type { INVEPT_SINGLE = 1, INVEPT_ALL = 2 };
 enum invvpid_type { INVVPID_SINGLE = 1, INVVPID_ALL = 2 };
@@ -66,16 +66,19 @@ static bool vmptrld(uint64_t pa)
 
 static void invept(enum invept_type type, uint64_t eptp)
 {
-	const uint64_t descriptor[2] = { eptp, 0 };
+	const uint64_t descriptor[2] = {eptp, 0};
 
 	__asm__ volatile("invept %0, %1" : : "m"(descriptor), "r"((uint64_t)type) : "cc", "memory");
 }
 
 static void invvpid(enum invvpid_type type, uint16_t vpid)
 {
-	const uint64_t descriptor[2] = { vpid, 0 };
+	const uint64_t descriptor[2] = {vpid, 0};
 
-	__asm__ volatile("invvpid %0, %1" : : "m"(descriptor), "r"((uint64_t)type) : "cc", "memory");
+	__asm__ volatile("invvpid %0, %1"
+			 :
+			 : "m"(descriptor), "r"((uint64_t)type)
+			 : "cc", "memory");
 }
 
 /* ---- capabilities ---- */
@@ -86,7 +89,7 @@ static uint64_t caps_rdmsr(void *arg, uint32_t index)
 	return rdmsr(index);
 }
 
-static const struct vt_wants wants = { .io_bitmaps = true };
+static const struct vt_wants wants = {.io_bitmaps = true};
 
 /* Does the CPU have VT-x, and has the firmware left it usable? */
 static int available(const char **reason)
@@ -98,7 +101,8 @@ static int available(const char **reason)
 		return -ENODEV;
 	control = rdmsr(MSR_FEATURE_CONTROL);
 	*reason = "VT-x (switched off by the firmware)";
-	return (control & FEATURE_CONTROL_LOCKED) && !(control & FEATURE_CONTROL_VMXON) ? -ENODEV : 0;
+	return (control & FEATURE_CONTROL_LOCKED) && !(control & FEATURE_CONTROL_VMXON) ? -ENODEV
+											: 0;
 }
 
 static int vt_probe(const char **reason)
@@ -138,16 +142,18 @@ static void msr_bitmap_set(void *arg, uint32_t index, bool read, bool write)
 }
 
 /*
- * CR0: the host owns the bits that VMX fixes (NE: real mode runs without it), and CD and NW, which an
- * entry does not load. PE and PG are the guest's: with "unrestricted guest" the CPU switches modes by
- * itself, loads PDPTEs, and keeps EFER.LMA and the "IA-32e mode guest" control right (SDM 3C 28.3.2).
- * CR4: the host owns what VMX fixes (VMXE) and what the CPU takes but the guest must not have.
+ * CR0: the host owns the bits that VMX fixes (NE: real mode runs without it), and CD and NW, which
+ * an entry does not load. PE and PG are the guest's: with "unrestricted guest" the CPU switches
+ * modes by itself, loads PDPTEs, and keeps EFER.LMA and the "IA-32e mode guest" control right (SDM
+ * 3C 28.3.2). CR4: the host owns what VMX fixes (VMXE) and what the CPU takes but the guest must
+ * not have.
  */
 static void vt_policy_ready(void)
 {
 	msr_policy_fill(&msr_env, msr_bitmap_set, NULL);
 	vt_cr0_mask = vt_controls.cr0_fixed0 | CR0_CD | CR0_NW;
-	vt_cr4_mask = vt_controls.cr4_fixed0 | (vt_controls.cr4_fixed1 & ~guest_features.cr4_allowed);
+	vt_cr4_mask =
+	    vt_controls.cr4_fixed0 | (vt_controls.cr4_fixed1 & ~guest_features.cr4_allowed);
 }
 
 static uint64_t vt_feature_needs(void)
@@ -232,7 +238,8 @@ static void write_host(struct vcpu *v)
 	vt_write(VMCS_HOST_RIP, (uintptr_t)vt_exit_entry);
 }
 
-/* Guest state that entries load because a control says so, and that struct vcpu_state does not hold. */
+/* Guest state that entries load because a control says so, and that struct vcpu_state does not
+ * hold. */
 static void write_guest_rest(void)
 {
 	uint64_t value = 0;
@@ -260,7 +267,8 @@ static void vmx_off(void)
 
 static int vt_cpu_on(struct vcpu *v, const char **reason)
 {
-	uint8_t *pages = (uint8_t *)v - CPU_STRUCT + CPU_VENDOR_PAGES; /* struct vcpu is first in struct cpu */
+	uint8_t *pages =
+	    (uint8_t *)v - CPU_STRUCT + CPU_VENDOR_PAGES; /* struct vcpu is first in struct cpu */
 	uint8_t *region = pages + PAGE_VMXON * PAGE_SIZE;
 	struct vt_caps caps;
 	uint32_t revision;
@@ -272,7 +280,8 @@ static int vt_cpu_on(struct vcpu *v, const char **reason)
 	err = vt_controls_check(&caps, &vt_controls, reason);
 	if (err)
 		return err;
-	if (!(rdmsr(MSR_FEATURE_CONTROL) & FEATURE_CONTROL_LOCKED)) /* not every firmware sets it up */
+	if (!(rdmsr(MSR_FEATURE_CONTROL) &
+	      FEATURE_CONTROL_LOCKED)) /* not every firmware sets it up */
 		wrmsr_safe(MSR_FEATURE_CONTROL, FEATURE_CONTROL_LOCKED | FEATURE_CONTROL_VMXON);
 	write_cr0((read_cr0() | caps.cr0_fixed0) & caps.cr0_fixed1);
 	write_cr4((read_cr4() | caps.cr4_fixed0) & caps.cr4_fixed1);
@@ -347,10 +356,10 @@ static void vt_seg(const struct vcpu *v, enum seg i, struct seg_state *s)
 
 	(void)v;
 	*s = (struct seg_state){
-		.selector = (uint16_t)vt_read(seg_field(VMCS_GUEST_ES_SELECTOR, i)),
-		.attr = ar & AR_UNUSABLE ? 0 : (uint16_t)((ar & 0xff) | (ar >> 4 & 0xf00)),
-		.limit = vt_read32(seg_field(VMCS_GUEST_ES_LIMIT, i)),
-		.base = vt_read(seg_field(VMCS_GUEST_ES_BASE, i)),
+	    .selector = (uint16_t)vt_read(seg_field(VMCS_GUEST_ES_SELECTOR, i)),
+	    .attr = ar & AR_UNUSABLE ? 0 : (uint16_t)((ar & 0xff) | (ar >> 4 & 0xf00)),
+	    .limit = vt_read32(seg_field(VMCS_GUEST_ES_LIMIT, i)),
+	    .base = vt_read(seg_field(VMCS_GUEST_ES_BASE, i)),
 	};
 }
 
@@ -367,13 +376,15 @@ static uint64_t vt_cr(const struct vcpu *v, unsigned n)
 	(void)v;
 	switch (n) {
 	case 0:
-		return (vt_read(VMCS_GUEST_CR0) & ~vt_cr0_mask) | (vt_read(VMCS_CR0_READ_SHADOW) & vt_cr0_mask);
+		return (vt_read(VMCS_GUEST_CR0) & ~vt_cr0_mask) |
+		       (vt_read(VMCS_CR0_READ_SHADOW) & vt_cr0_mask);
 	case 2:
 		return read_cr2(); /* stays in the CPU: the VMM does not fault */
 	case 3:
 		return vt_read(VMCS_GUEST_CR3);
 	default:
-		return (vt_read(VMCS_GUEST_CR4) & ~vt_cr4_mask) | (vt_read(VMCS_CR4_READ_SHADOW) & vt_cr4_mask);
+		return (vt_read(VMCS_GUEST_CR4) & ~vt_cr4_mask) |
+		       (vt_read(VMCS_CR4_READ_SHADOW) & vt_cr4_mask);
 	}
 }
 
@@ -397,8 +408,10 @@ void vt_flush_linear(void)
 
 bool vt_load_pdptes(uint64_t cr3)
 {
-	/* bits 2:1 and 8:5 are reserved, and those beyond the physical address (SDM 3A table 4-8) */
-	uint64_t reserved = UINT64_C(0x1e6) | ~((UINT64_C(1) << cpu_phys_bits()) - 1), pdpte[4] = { 0 };
+	/* bits 2:1 and 8:5 are reserved, and those beyond the physical address (SDM 3A table 4-8)
+	 */
+	uint64_t reserved = UINT64_C(0x1e6) | ~((UINT64_C(1) << cpu_phys_bits()) - 1),
+		 pdpte[4] = {0};
 
 	gmem_read(GPA(cr3 & UINT64_C(0xffffffe0)), pdpte, sizeof(pdpte));
 	for (unsigned i = 0; i < 4; i++) {
@@ -412,7 +425,8 @@ bool vt_load_pdptes(uint64_t cr3)
 
 void vt_cr0_set(uint64_t value)
 {
-	uint64_t efer = vt_read(VMCS_GUEST_EFER) & ~EFER_LMA, cache = CR0_CD | CR0_NW, own = read_cr0();
+	uint64_t efer = vt_read(VMCS_GUEST_EFER) & ~EFER_LMA, cache = CR0_CD | CR0_NW,
+		 own = read_cr0();
 	uint32_t entry = vt_read32(VMCS_ENTRY_CONTROLS) & ~VT_ENTRY_IA32E_GUEST;
 
 	if (value & CR0_PG && efer & EFER_LME) {
@@ -423,7 +437,8 @@ void vt_cr0_set(uint64_t value)
 	vt_write(VMCS_ENTRY_CONTROLS, entry);
 	vt_write(VMCS_GUEST_CR0, value | CR0_ET | vt_controls.cr0_fixed0);
 	vt_write(VMCS_CR0_READ_SHADOW, value | CR0_ET);
-	/* entries and exits leave CD and NW as they are (SDM 3C 27.3.2.1, 28.5.1): the CPU's own bits are the guest's */
+	/* entries and exits leave CD and NW as they are (SDM 3C 27.3.2.1, 28.5.1): the CPU's own
+	 * bits are the guest's */
 	if ((own ^ value) & cache) {
 		write_cr0((own & ~cache) | (value & cache));
 		if (value & CR0_CD)
@@ -442,8 +457,10 @@ static void vt_state_get(struct vcpu *v, struct vcpu_state *s)
 	s->rflags = vt_read(VMCS_GUEST_RFLAGS);
 	for (unsigned i = 0; i < SEG_COUNT; i++)
 		vt_seg(v, (enum seg)i, &s->seg[i]);
-	s->gdtr = (struct table_state){ vt_read(VMCS_GUEST_GDTR_BASE), vt_read32(VMCS_GUEST_GDTR_LIMIT) };
-	s->idtr = (struct table_state){ vt_read(VMCS_GUEST_IDTR_BASE), vt_read32(VMCS_GUEST_IDTR_LIMIT) };
+	s->gdtr =
+	    (struct table_state){vt_read(VMCS_GUEST_GDTR_BASE), vt_read32(VMCS_GUEST_GDTR_LIMIT)};
+	s->idtr =
+	    (struct table_state){vt_read(VMCS_GUEST_IDTR_BASE), vt_read32(VMCS_GUEST_IDTR_LIMIT)};
 	s->cr0 = vt_cr(v, 0);
 	s->cr2 = vt_cr(v, 2);
 	s->cr3 = vt_cr(v, 3);
@@ -498,8 +515,8 @@ static void vt_state_set(struct vcpu *v, const struct vcpu_state *s)
 	vt_write(VMCS_PROC_CONTROLS, vt_controls.proc);
 	vt_write(VMCS_ENTRY_INTERRUPTION_INFO, 0);
 	/*
-	 * All of it, blocking by SMI included: the VMM never runs in SMM. Bochs 2.7 sets that bit on exits
-	 * from wait-for-SIPI and refuses it on the next entry.
+	 * All of it, blocking by SMI included: the VMM never runs in SMM. Bochs 2.7 sets that bit
+	 * on exits from wait-for-SIPI and refuses it on the next entry.
 	 */
 	vt_write(VMCS_GUEST_INTERRUPTIBILITY, 0);
 	vt_write(VMCS_GUEST_ACTIVITY, VT_ACTIVE);
@@ -543,7 +560,8 @@ static uint64_t vt_rflags(const struct vcpu *v)
 	return vt_read(VMCS_GUEST_RFLAGS);
 }
 
-/* CPL is the DPL of SS, also where SS is unusable; real mode has 0 there (SDM 3C 25.4.1, 27.3.1.2). */
+/* CPL is the DPL of SS, also where SS is unusable; real mode has 0 there (SDM 3C 25.4.1, 27.3.1.2).
+ */
 static unsigned vt_cpl(const struct vcpu *v)
 {
 	if (!(vt_cr(v, 0) & CR0_PE))
@@ -564,7 +582,7 @@ static void vt_io_intercept(uint16_t port, bool on)
 	if (on)
 		io_bitmap[port / 8] |= (uint8_t)(1u << (port % 8));
 	else
-		io_bitmap[port / 8] &= (uint8_t)~(1u << (port % 8));
+		io_bitmap[port / 8] &= (uint8_t) ~(1u << (port % 8));
 }
 
 static void vt_wait(struct vcpu *v, const uint32_t *word)
@@ -574,34 +592,34 @@ static void vt_wait(struct vcpu *v, const uint32_t *word)
 }
 
 const struct vmm_ops vmm_ops_vt = {
-	.name = "VT-x",
-	.probe = vt_probe,
-	.init = vt_init,
-	.policy_ready = vt_policy_ready,
-	.feature_needs = vt_feature_needs,
-	.nested_format = &pt_format_ept,
-	.nested_max_leaf = vt_nested_max_leaf,
-	.nested_has_types = true,
-	.cpu_on = vt_cpu_on,
-	.cpu_off = vt_cpu_off,
-	.run = vt_run,
-	.state_get = vt_state_get,
-	.state_set = vt_state_set,
-	.rip = vt_rip,
-	.set_rip = vt_set_rip,
-	.rsp = vt_rsp,
-	.set_rsp = vt_set_rsp,
-	.rflags = vt_rflags,
-	.cr = vt_cr,
-	.efer = vt_efer,
-	.set_efer = vt_set_efer,
-	.cpl = vt_cpl,
-	.seg = vt_seg,
-	.inject = vt_inject,
-	.advance = vt_advance,
-	.inject_nmi = vt_inject_nmi,
-	.flush = vt_flush,
-	.io_intercept = vt_io_intercept,
-	.wait = vt_wait,
-	.force_exit = vt_force_exit,
+    .name = "VT-x",
+    .probe = vt_probe,
+    .init = vt_init,
+    .policy_ready = vt_policy_ready,
+    .feature_needs = vt_feature_needs,
+    .nested_format = &pt_format_ept,
+    .nested_max_leaf = vt_nested_max_leaf,
+    .nested_has_types = true,
+    .cpu_on = vt_cpu_on,
+    .cpu_off = vt_cpu_off,
+    .run = vt_run,
+    .state_get = vt_state_get,
+    .state_set = vt_state_set,
+    .rip = vt_rip,
+    .set_rip = vt_set_rip,
+    .rsp = vt_rsp,
+    .set_rsp = vt_set_rsp,
+    .rflags = vt_rflags,
+    .cr = vt_cr,
+    .efer = vt_efer,
+    .set_efer = vt_set_efer,
+    .cpl = vt_cpl,
+    .seg = vt_seg,
+    .inject = vt_inject,
+    .advance = vt_advance,
+    .inject_nmi = vt_inject_nmi,
+    .flush = vt_flush,
+    .io_intercept = vt_io_intercept,
+    .wait = vt_wait,
+    .force_exit = vt_force_exit,
 };

@@ -7,12 +7,14 @@
 #include "core/x86/vt/vmcs.h"
 
 extern struct vt_controls vt_controls;
-/* CR0 and CR4 bits that the host owns: the guest reads their read shadow, and changing them exits. */
+/* CR0 and CR4 bits that the host owns: the guest reads their read shadow, and changing them exits.
+ */
 extern uint64_t vt_cr0_mask, vt_cr4_mask;
 
 /* A CPU's private block, struct vcpu.vendor. */
 struct vt_cpu {
-	bool current; /* its VMCS is the CPU's current one: VMREAD and VMWRITE work, also in the NMI handler */
+	bool current; /* its VMCS is the CPU's current one: VMREAD and VMWRITE work, also in the NMI
+			 handler */
 };
 
 static inline struct vt_cpu *vt_cpu(const struct vcpu *v)
@@ -35,8 +37,14 @@ enum vt_activity { VT_ACTIVE, VT_HLT, VT_SHUTDOWN, VT_WAIT_FOR_SIPI };
 #define VT_EVENT_UNBLOCKED_NMI (UINT32_C(1) << 12) /* exits only: by an IRET that faulted */
 #define VT_EVENT_VALID         (UINT32_C(1) << 31)
 
-enum vt_event_type { VT_EVENT_INTR = 0, VT_EVENT_NMI = 2, VT_EVENT_EXCEPTION = 3, VT_EVENT_SOFT_INT = 4, VT_EVENT_PRIVILEGED = 5,
-		     VT_EVENT_SOFT_EXCEPTION = 6 };
+enum vt_event_type {
+	VT_EVENT_INTR = 0,
+	VT_EVENT_NMI = 2,
+	VT_EVENT_EXCEPTION = 3,
+	VT_EVENT_SOFT_INT = 4,
+	VT_EVENT_PRIVILEGED = 5,
+	VT_EVENT_SOFT_EXCEPTION = 6
+};
 
 /* Pending debug exceptions (25.4.2). */
 #define VT_PENDING_BS (UINT64_C(1) << 14)
@@ -66,7 +74,8 @@ _Noreturn void vt_entry_failed(struct vcpu *v);
 _Noreturn void vt_run_loop(struct vcpu *v);
 extern const char vt_exit_entry[]; /* the host's RIP */
 
-/* exit.c: RIP behind the exiting instruction of `length` bytes; interrupt shadow and TF as hardware. */
+/* exit.c: RIP behind the exiting instruction of `length` bytes; interrupt shadow and TF as
+ * hardware. */
 void vt_advance(struct vcpu *v, unsigned length);
 void vt_inject(struct vcpu *v, const struct event *e);
 void vt_inject_nmi(struct vcpu *v);
@@ -75,7 +84,8 @@ void vt_force_exit(struct vcpu *v);
 
 /* vt.c: the activity state follows struct vcpu.run_state. */
 void vt_activity_update(struct vcpu *v);
-/* The guest's PAE PDPTEs come from the table at `cr3`; false where MOV CR gives #GP (SDM 3A 4.4.1). */
+/* The guest's PAE PDPTEs come from the table at `cr3`; false where MOV CR gives #GP (SDM 3A 4.4.1).
+ */
 bool vt_load_pdptes(uint64_t cr3);
 /* Drop what is cached of the guest's own translations, as MOV CR does that switches paging. */
 void vt_flush_linear(void);
