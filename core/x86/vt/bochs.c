@@ -18,6 +18,7 @@
 #include "core/x86/percpu.h"
 #include "core/x86/reset.h"
 #include "core/x86/smp.h"
+#include "core/x86/vt/vt.h"
 
 #define RSDP_OEMID     9 /* ACPI 6.5, table 5.3 */
 #define RSDP_BYTES     20
@@ -80,6 +81,17 @@ void bochs_run(struct vcpu *v)
 	v->sipi_vector = 0;
 	if (is_bochs && sipi && v->run_state == RUN_WAIT_FOR_SIPI)
 		startup_take_sipi(v, (uint8_t)sipi);
+}
+
+void bochs_unblock_smi(void)
+{
+	uint32_t blocked;
+
+	if (!is_bochs)
+		return;
+	blocked = vt_read32(VMCS_GUEST_INTERRUPTIBILITY);
+	if (blocked & VT_BLOCKED_SMI)
+		vt_write(VMCS_GUEST_INTERRUPTIBILITY, blocked & ~VT_BLOCKED_SMI);
 }
 
 void bochs_help(void)

@@ -17,5 +17,10 @@ void bochs_take_init(struct vcpu *v);
 void bochs_note_sipi(struct vcpu *v, uint8_t vector);
 /* Before the first entry: what a CPU that was started again has to go on with. */
 void bochs_run(struct vcpu *v);
+/*
+ * Before an entry: a CPU that has waited for its SIPI as guest reports blocking by SMI on each exit
+ * from then on, which entries outside of SMM refuse. Context: exit handler.
+ */
+void bochs_unblock_smi(void);
 /* On the boot CPU, after its NMI was looked at: start a CPU again that asked for it. */
 void bochs_help(void);

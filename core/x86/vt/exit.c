@@ -138,9 +138,9 @@ void vt_advance(struct vcpu *v, unsigned length)
 	    !(vt_read32(VMCS_GUEST_CS_ACCESS_RIGHTS) & 1u << 13))
 		rip = (uint32_t)rip;
 	vt_write(VMCS_GUEST_RIP, rip);
-	if (__builtin_expect((blocked & (VT_BLOCKED_STI | VT_BLOCKED_MOV_SS)) != 0, 0))
-		vt_write(VMCS_GUEST_INTERRUPTIBILITY,
-			 blocked & ~(VT_BLOCKED_STI | VT_BLOCKED_MOV_SS));
+	/* by SMI: see bochs_unblock_smi() */
+	if (__builtin_expect((blocked & ~VT_BLOCKED_NMI) != 0, 0))
+		vt_write(VMCS_GUEST_INTERRUPTIBILITY, blocked & VT_BLOCKED_NMI);
 	if (__builtin_expect((vt_read(VMCS_GUEST_RFLAGS) & RFLAGS_TF) != 0, 0) &&
 	    !(vt_read(VMCS_GUEST_DEBUGCTL) & DEBUGCTL_BTF))
 		vt_write(VMCS_GUEST_PENDING_DEBUG,
@@ -205,6 +205,7 @@ static enum exit_result exit_sipi(struct vcpu *v)
 {
 	uint8_t vector = (uint8_t)vt_read(VMCS_EXIT_QUALIFICATION);
 
+	host_unblock_nmi(); /* wait-for-SIPI blocks NMIs; Bochs does not unblock them here */
 	startup_take_sipi(v, vector);
 	bochs_note_sipi(v, vector);
 	return EXIT_RESUME;
@@ -453,6 +454,7 @@ void vt_exit(struct vcpu *v)
 		event_redeliver(info);
 	if (handler(v) == EXIT_ADVANCE)
 		vt_advance(v, vt_read32(VMCS_EXIT_INSTRUCTION_LENGTH));
+	bochs_unblock_smi();
 	if (__builtin_expect(v->host_nmi | v->kick | v->init_pending, 0)) {
 		nmi_exit(v, false);
 		startup_check(v);
