@@ -1,5 +1,4 @@
-/* Nested tables as core/vm/nested.c makes them: whatever a guest does, no leaf shows the VMM's
- * memory. */
+/* Nested tables as nested.c makes them: whatever a guest does, none shows the VMM's memory. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "core/mm/pages.h"
 #include "core/vmm_ops.h"
