@@ -67,7 +67,10 @@ bool start_refuse(const char *format, ...)
 	va_start(ap, format);
 	log_vprintf(format, ap);
 	va_end(ap);
-	log_printf("\nPress c to continue without BitVisor, r to reboot. ");
+	log_printf("\n");
+	if (boot.firmware == BOOT_UEFI)
+		return true; /* the loader asks: it has the firmware's keyboards, or a shell */
+	log_printf("Press c to continue without BitVisor, r to reboot. ");
 	bool stop = config_stop_on_error(&config);
 
 	log_printf("After %u seconds: %s (vmm.on_error).\n", PROMPT_SECONDS, stop ? "stop" : "continue");
@@ -189,7 +192,7 @@ int start_early(const struct boot_info *bi)
 	int err = memmap_choose_region(boot.mmap, boot.mmap_count, size, SIZE_2M, SIZE_4G, &boot.region_base);
 
 	if (err) {
-		start_refuse("%lu MiB of memory below 4 GiB are needed in one piece, the largest is %lu MiB", size >> 20,
+		start_refuse("%lu MiB of memory between 16 MiB and 4 GiB are needed in one piece, the largest is %lu MiB", size >> 20,
 			     memmap_largest_region(boot.mmap, boot.mmap_count, SIZE_2M, SIZE_4G) >> 20);
 		return err;
 	}

@@ -22,8 +22,8 @@ int start_early(const struct boot_info *bi);
 /* Second part, at the final place: everything up to but without entering a guest. As start_early(). */
 int start_init(void);
 /*
- * Tell the user why the VMM does not start, and ask: true = continue without, false never returns (reboot
- * or stop). Context: boot CPU, screen still open.
+ * Tell the user why the VMM does not start, and ask: true = continue without; reboot and stop do not
+ * return. On UEFI returns true at once: the loader asks. Context: boot CPU, screen still open.
  */
 bool start_refuse(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* BIOS: start the other CPUs and the guest. */

@@ -231,7 +231,8 @@ static bool is_stop(const struct start *start)
 {
 	const struct loader_config *config = &start->loader.config;
 	char text[16];
-	if (loader_config_get(config, "vmm.on_error", text, sizeof(text)) && text[0] != '\0')
+	if (loader_config_get(config, "vmm.on_error", text, sizeof(text)) && text[0] != '\0' &&
+	    strcmpa((CHAR8 *)text, (const CHAR8 *)"auto") != 0)
 		return strcmpa((CHAR8 *)text, (const CHAR8 *)"continue") != 0;
 	return !start->config_is_known || loader_config_any(config, "vmm.driver.pci") ||
 	       loader_config_any(config, "storage.") || loader_config_any(config, "vpn.") ||
@@ -276,6 +277,14 @@ static EFI_STATUS status_of(EFI_STATUS s)
 
 EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table);
 
+/* CR4.LA57: the VMM's entry extends the firmware's tables, and knows those of 4 levels (SDM 3A 4.5). */
+static bool firmware_has_5_levels(void)
+{
+	uint64_t cr4;
+	__asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
+	return (cr4 & (1 << 12)) != 0;
+}
+
 EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table)
 {
 	static struct start start;
@@ -286,6 +295,10 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table)
 	if (loader_vmm_running()) {
 		say("BitVisor is already running");
 		return EFI_ALREADY_STARTED;
+	}
+	if (firmware_has_5_levels()) {
+		say("the firmware uses 5-level paging, which is not supported");
+		return EFI_UNSUPPORTED;
 	}
 	if (EFI_ERROR(BS->AllocatePool(EfiLoaderData, sizeof(*start.info), &p))) {
 		say("no memory");

@@ -1,0 +1,220 @@
+"""Reasons not to start: what the user reads, and what each answer to the question does."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+import os
+import re
+import time
+
+import pytest
+
+from lib import checks, grubdisk
+from lib.machine import LOGS, Machine
+from lib.screen import ScreenMachine, squeeze
+from test_loader import LOADER, ROOT, built, fat, machine, reserved_pages, script, sections  # noqa: F401
+
+MIB = 1 << 20
+ELF = ROOT / "build" / "bitvisor.elf"
+NOT_STARTED = "BitVisor is not started: "
+QUESTION = "Press c to continue without BitVisor, r to reboot. After 30 seconds: {} (vmm.on_error)."
+# An instruction takes a microsecond: 30 seconds pass in a few, and TSC, timer and clock agree on them.
+FAST_TIME = ("-icount", "shift=10,sleep=off", "-rtc", "base=2020-01-01,clock=vm")
+BAD_CONF = """# line 1
+vmm.bogus=1
+
+vmm.auto_reboot=999
+"""
+BAD_WORDS = ("vmm.startup=x", "foo")
+BAD_MESSAGES = (
+    "bitvisor.conf:2:1: vmm.bogus: no such key",
+    'bitvisor.conf:4:17: vmm.auto_reboot: "999" is out of range; valid: a number from 0 to 60',
+    'vmm.startup: "x" is no value of this key; valid: auto, sipi or icr',
+    "foo: '=' is missing; write key=value")
+CPUS = {"no-svm": ("EPYC,-svm", "the CPU has no AMD-V"),
+        "no-npt": ("EPYC,+svm,-npt", "the CPU has no nested paging"),
+        "no-vmx": ("Skylake-Client", "the CPU has no VT-x")}
+
+
+@pytest.fixture
+def grub_disk(request):
+    if request.config.getoption("--as-bare"):
+        pytest.skip("nothing refuses without the VMM")
+    return grubdisk.make(os.path.join(LOGS, "refusals-disk"))
+
+
+@pytest.fixture
+def conf(tmp_path):
+    """conf(text) -> path of a configuration file."""
+    def write(text):
+        path = tmp_path / "bitvisor.conf"
+        path.write_text(text)
+        return str(path)
+
+    return write
+
+
+def ram_above_1m(grub):
+    rows = re.findall(r"base_addr = (0x\w+), length = (0x\w+), available", grub.command("lsmmap"))
+    return sum(int(n, 16) for a, n in rows if int(a, 16) >= MIB)
+
+
+def virtual_seconds(grub):
+    """Seconds since power-on, of a machine with FAST_TIME."""
+    day, h, m, s = re.search(r"2020-01-(\d\d) (\d\d):(\d\d):(\d\d)", grub.command("date")).groups()
+    return ((int(day) - 1) * 24 + int(h)) * 3600 + int(m) * 60 + int(s)
+
+
+def ends(m, seconds):
+    """Whether the machine ends by itself within that time."""
+    end = time.monotonic() + seconds
+    while m._read(0.1):
+        if time.monotonic() > end:
+            return False
+    return True
+
+
+@pytest.mark.parametrize("case", [*CPUS, "memory", "strict"])
+def test_bios_continue(grub_disk, conf, case):
+    """The reason is on the screen; other keys do nothing; c starts the guest's disk with all of the memory."""
+    options, reason = {"mem": 64}, None
+    if case in CPUS:
+        options["cpu"], reason = CPUS[case]
+    elif case == "memory":
+        options["mem"], reason = 24, "16 MiB of memory between 16 MiB and 4 GiB are needed in one piece, the largest is 6 MiB"
+    else:
+        options |= {"conf": conf(BAD_CONF), "words": (*BAD_WORDS, "vmm.config_strict=yes")}
+        reason = "the configuration has errors (listed above)"
+    with ScreenMachine(f"refusals-{case}", guest=grub_disk, **options) as m:
+        m.expect_screen(QUESTION.format("continue"), 30)
+        screen = squeeze(m.screen())
+        assert squeeze(NOT_STARTED + reason) in screen
+        assert screen.count(squeeze(NOT_STARTED)) == 1
+        if case == "strict":
+            for message in BAD_MESSAGES:
+                assert squeeze(message) in screen
+        m.key("x")
+        m.key("spc")
+        time.sleep(1)
+        assert "grub>" not in m.text
+        m.key("c")
+        grub = grubdisk.Grub(m, 30)
+        assert grub.command("cat (hd0,msdos1)/mark.txt") == grubdisk.MARK
+        assert ram_above_1m(grub) > (options["mem"] - 2) * MIB
+        assert squeeze(NOT_STARTED + reason) in squeeze(m.vmm_log())  # on the serial port as well
+
+
+def test_bios_reboot_key(grub_disk):
+    with ScreenMachine("refusals-reboot", guest=grub_disk, mem=64, cpu=CPUS["no-npt"][0]) as m:
+        m.expect_screen(QUESTION.format("continue"), 30)
+        m.key("r")
+        assert m.wait_exit(10) == 0
+
+
+# The configuration, what happens when nobody answers.
+TIMEOUTS = {
+    "auto": ("vmm.config_strict=yes\nfoo=1\n", "continue"),
+    "protective": ("vpn.x=1\n", "stop"),
+    "protective-continue": ("vmm.on_error=continue\nvpn.x=1\n", "continue"),
+    "stop": ("vmm.on_error=stop\nvmm.config_strict=yes\nfoo=1\n", "stop"),
+}
+
+
+@pytest.mark.parametrize("case", TIMEOUTS)
+def test_bios_no_answer(grub_disk, conf, case):
+    """After 30 seconds of the machine: the guest's disk, or nothing."""
+    text, then = TIMEOUTS[case]
+    with ScreenMachine(f"refusals-timeout-{case}", guest=grub_disk, mem=64, conf=conf(text), extra=FAST_TIME) as m:
+        m.expect_screen(QUESTION.format(then), 30)
+        if then == "continue":
+            grub = grubdisk.Grub(m, 60)
+            assert 30 <= virtual_seconds(grub) < 300
+            return
+        m.expect_screen("Stopped.", 60)
+        m.key("c")
+        assert not ends(m, 2) and "grub>" not in m.text
+        m.key("r")
+        assert m.wait_exit(10) == 0
+
+
+def test_bios_protective_answer(grub_disk, conf):
+    """A bad entry of a protective key: the question, and c goes on nevertheless."""
+    with ScreenMachine("refusals-protective", guest=grub_disk, mem=64, conf=conf("vmm.iommu=maybe\n")) as m:
+        screen = squeeze(m.expect_screen(QUESTION.format("stop"), 30))
+        assert squeeze('bitvisor.conf:1:11: vmm.iommu: "maybe" is no value of this key; valid: on or guest') in screen
+        m.key("c")
+        grubdisk.Grub(m, 30)
+
+
+def test_bios_bad_entries(grub_disk, conf):
+    """Other bad entries are reported and dropped, and the VMM starts."""
+    with Machine("refusals-dropped", guest=grub_disk, mem=64, conf=conf(BAD_CONF), words=BAD_WORDS) as m:
+        grub = grubdisk.Grub(m, 60)
+        assert ram_above_1m(grub) < (64 - 16) * MIB
+        log = m.vmm_log()
+        for message in BAD_MESSAGES:
+            assert message in log
+        assert NOT_STARTED not in log
+
+
+def test_bios_bare_linux(request):
+    """After c the operating system runs natively: it sees AMD-V, which a guest does not, and all CPUs."""
+    if request.config.getoption("--as-bare"):
+        pytest.skip("nothing refuses without the VMM")
+    with ScreenMachine("refusals-linux", cpus=2, words=("vmm.config_strict=yes", "foo=1")) as m:
+        m.expect_screen(QUESTION.format("continue"), 30)
+        m.key("c")
+        m.boot()
+        assert m.status("grep -qw svm /proc/cpuinfo")[0] == 0
+        checks.cpus_online(m)
+        checks.disk_reads_back(m)
+
+
+def test_uefi_shell(tmp_path, machine):  # noqa: F811
+    """From the shell: the reason, an error status, at once, and no memory is lost."""
+    cpu, reason = CPUS["no-npt"]
+    commands = {"\\v\\loadvmm.efi": reason,
+                "\\c\\loadvmm.efi vmm.config_strict=yes vmm.startup=x foo": "the configuration has errors (listed above)",
+                "\\v\\loadvmm.efi vpn.x=3": "the configuration has errors (listed above)"}
+    disk = fat(tmp_path / "disk.img", {
+        "startup.nsh": script("memmap", *commands, "memmap"),
+        "v/loadvmm.efi": LOADER, "v/bitvisor.elf": ELF,
+        "c/loadvmm.efi": LOADER, "c/bitvisor.elf": ELF, "c/bitvisor.conf": BAD_CONF})
+    m = machine([disk], cpus=2, cpu=cpu)
+    results = sections(m.wait(), len(commands) + 2)
+    for (output, status), (command, message) in zip(results[1:], commands.items()):
+        assert NOT_STARTED + message in output
+        assert output.count(NOT_STARTED) == 1
+        assert "Press" not in output and "press" not in output
+        assert status & 0xff == 1  # EFI_LOAD_ERROR
+        if command.startswith("\\c"):
+            for text in BAD_MESSAGES:
+                assert text in output
+    assert reserved_pages(results[0][0]) == reserved_pages(results[-1][0])
+
+
+def boot_option_disks(tmp_path, built, conf):  # noqa: F811
+    loader = fat(tmp_path / "loader.img", {"EFI/BOOT/BOOTX64.EFI": LOADER, "EFI/BOOT/bitvisor.elf": ELF,
+                                           "EFI/BOOT/bitvisor.conf": conf})
+    return [loader, fat(tmp_path / "os.img", {"EFI/BOOT/BOOTX64.EFI": built / "nextos.efi"})]
+
+
+@pytest.mark.parametrize("conf,cpu,then", [("vmm.on_error=auto\n", "no-vmx", "continue"), ("vpn.x=1\n", "no-npt", "stop")],
+                         ids=["auto", "protective"])
+def test_uefi_boot_option(built, tmp_path, machine, conf, cpu, then):  # noqa: F811
+    """As a boot option: the reason once, one question, the next system after c."""
+    reason = CPUS[cpu][1] if then == "continue" else "the configuration has errors (listed above)"
+    m = machine(boot_option_disks(tmp_path, built, conf), cpu=CPUS[cpu][0], bootindex=True)
+    text = m.wait("press c to continue")
+    assert text.count(NOT_STARTED) == 1 and NOT_STARTED + reason in text
+    assert ("continues after 30 seconds" in text) == (then == "continue")
+    m.key("x")
+    time.sleep(1)
+    assert "NEXTOS" not in m.text()
+    m.key("c")
+    assert "NEXTOS" in m.wait()
+
+
+def test_uefi_reboot_key(built, tmp_path, machine):  # noqa: F811
+    m = machine(boot_option_disks(tmp_path, built, ""), cpu=CPUS["no-svm"][0], bootindex=True)
+    assert NOT_STARTED + CPUS["no-svm"][1] in m.wait("press c to continue")
+    m.key("r")
+    assert "NEXTOS" not in m.wait()  # the machine ends at its reset
