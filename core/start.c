@@ -67,7 +67,10 @@ bool start_refuse(const char *format, ...)
 	va_start(ap, format);
 	log_vprintf(format, ap);
 	va_end(ap);
-	log_printf("\nPress c to continue without BitVisor, r to reboot. ");
+	log_printf("\n");
+	if (boot.firmware == BOOT_UEFI)
+		return true; /* loadvmm.efi has the keyboard: it asks, or returns to its shell */
+	log_printf("Press c to continue without BitVisor, r to reboot. ");
 	bool stop = config_stop_on_error(&config);
 
 	log_printf("After %u seconds: %s (vmm.on_error).\n", PROMPT_SECONDS, stop ? "stop" : "continue");

@@ -23,7 +23,7 @@ int start_early(const struct boot_info *bi);
 int start_init(void);
 /*
  * Tell the user why the VMM does not start, and ask: true = continue without, false never returns (reboot
- * or stop). Context: boot CPU, screen still open.
+ * or stop). On UEFI machines it only tells, and loadvmm.efi asks. Context: boot CPU, screen still open.
  */
 bool start_refuse(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* BIOS: start the other CPUs and the guest. */
