@@ -51,7 +51,7 @@ static enum exit_result emulate_read(struct vcpu *v, uint32_t index, enum msr_em
 		value &= ~UINT64_C(0x14fc0);
 		break;
 	case MSR_EMU_VM_CR:
-		value = 0x18; /* SVMDIS and LOCK */
+		value |= 0x18; /* SVMDIS and LOCK */
 		break;
 	default:
 		break;

@@ -297,7 +297,7 @@ enum exit_result nested_fault(struct vcpu *v, const struct mem_fault *f)
 		return emulate_skip(v);
 	}
 	if (map_touched(f->gpa.a) != 0) {
-		log_printf("CPU%u: no memory to map guest-physical %#lx\n", 0u, f->gpa.a);
+		log_printf("No memory to map guest-physical %#lx\n", f->gpa.a);
 		emulate_exception(v, 13, 0);
 	}
 	return EXIT_RESUME;
