@@ -9,14 +9,13 @@ OBJCOPY := objcopy
 PYTHON  := /usr/bin/python3
 export LC_ALL := C
 
--include .config
-
 WARN := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wvla \
 	-Wformat=2 -Wcast-align -Werror
 VMM_CFLAGS = -std=c17 -O2 -g -ffreestanding -fno-pic -mcmodel=kernel -mno-red-zone -mgeneral-regs-only \
 	-fno-strict-aliasing -fno-omit-frame-pointer -fcf-protection=none -fno-asynchronous-unwind-tables \
 	-fno-common -fstack-protector-strong -mstack-protector-guard=global -ffunction-sections -fdata-sections \
-	-ffile-prefix-map=$(CURDIR)=. $(WARN) -Iinclude -I. $(DEPS_CFLAGS)
+	-ffile-prefix-map=$(CURDIR)=. $(WARN) -Iinclude -I. $(DEPS_CFLAGS) \
+	-include $(CONFIG_H)
 HOST_CFLAGS := -std=gnu17 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all $(WARN) -Iinclude -I.
 
 # Sources: every .c and .S file of a room belongs to the image.
@@ -30,14 +29,17 @@ VMM_OBJS := $(VMM_C:%.c=$(B)/vmm/%.o) $(VMM_S:%.S=$(B)/vmm/%.S.o)
 all: $(B)/bitvisor.elf
 
 include deps/deps.mk
+include kconfig.mk
 include boot/uefi/uefi.mk
 include boot/media/media.mk
 include tests/tests.mk
 include core/config.mk
 include core/debug.mk
 include tests/fuzz/fuzz.mk
+include tests/build/build.mk
+include tools/docs.mk
 
-$(VMM_OBJS): $(DEPS_READY)
+$(VMM_OBJS): $(DEPS_READY) | $(CONFIG_H)
 
 $(B)/vmm/%.o: %.c
 	@mkdir -p $(@D)
@@ -58,14 +60,17 @@ $(B)/bitvisor.elf: $(VMM_OBJS) $(DEPS_LIBS) core/image.lds
 
 .PHONY: clean
 clean:
-	rm -rf $(B)/vmm $(B)/host $(B)/fuzz $(B)/uefi $(B)/media $(B)/*.elf $(B)/*.efi $(B)/*.iso
+	rm -rf $(B)/vmm $(B)/include $(B)/check $(B)/host $(B)/fuzz $(B)/uefi $(B)/media $(B)/*.elf $(B)/*.efi $(B)/*.iso
 
 help:
 	@echo "make            build/bitvisor.elf and build/loadvmm.efi"
-	@echo "make config     choose build options (writes .config)"
+	@echo "make config     choose build options (writes .config); defconfig, olddefconfig: without questions"
 	@echo "make deps       install Debian packages, fetch and check third-party sources"
 	@echo "make iso        build/bitvisor.iso, for BIOS and UEFI, CD or USB stick"
 	@echo "make run        boot a Debian kernel under the VMM (EMU=qemu|bochs FW=bios|uefi CPUS=n MEM= CONF= GUEST=)"
 	@echo "make check-fast build, host tests, one boot on AMD-V and one on VT-x"
+	@echo "make check-build both compilers, every build option both ways, headers, format, reproducible image"
+	@echo "make format     clang-format all sources"
+	@echo "make docs       regenerate the documents that come from tables in the source"
 	@echo "make check      everything above and the system tests"
 	@echo "make clean      remove what was built (deps stay)"

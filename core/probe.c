@@ -289,7 +289,7 @@ static void print_mtrrs(void)
 		else
 			log_printf("MTRR %u: %012lx mask %012lx %s\n", i, from, mask & address, type_name(base & 0xff));
 	}
-	if (!cpu_is_intel() && cpuid(0x80000000u, 0).eax >= 0x80000001u)
+	if (cpuid(1, 0).edx & (1u << 16))
 		log_printf("PAT %016lx\n", rdmsr(MSR_PAT));
 }
 

@@ -7,6 +7,7 @@ import dataclasses
 import fcntl
 import os
 import pty
+import re
 import select
 import signal
 import socket
@@ -239,17 +240,26 @@ def screen_of(argv, log, lines=40, columns=120):
     proc = subprocess.Popen(argv, stdin=slave, stdout=slave, stderr=slave, start_new_session=True, env=env)
     os.close(slave)
 
-    def drain():
-        with open(log, "wb") as f:
+    def drain(fd, path, watch):
+        with open(path, "wb") as f:
+            said = b""
             try:
-                while data := os.read(master, 65536):
+                while data := os.read(fd, 65536):
                     f.write(data)
                     f.flush()
+                    # Bochs draws on a terminal of its own making, and stands still when nobody reads that.
+                    said = (said + data)[-65536:] if watch else b""
+                    found = re.search(rb'connected to screen "(/dev/pts/[0-9]+)"', said)
+                    if found:
+                        watch = False
+                        own = os.open(found[1].decode(), os.O_RDWR | os.O_NOCTTY)
+                        tty.setraw(own)
+                        threading.Thread(target=drain, args=(own, path + ".vga", False), daemon=True).start()
             except OSError:
                 pass
-            os.close(master)
+            os.close(fd)
 
-    threading.Thread(target=drain, daemon=True).start()
+    threading.Thread(target=drain, args=(master, log, True), daemon=True).start()
     return proc
 
 

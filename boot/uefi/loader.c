@@ -277,6 +277,14 @@ static EFI_STATUS status_of(EFI_STATUS s)
 
 EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table);
 
+/* CR4.LA57: the VMM's entry extends the firmware's tables, and knows those of 4 levels (SDM 3A 4.5). */
+static bool firmware_has_5_levels(void)
+{
+	uint64_t cr4;
+	__asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
+	return (cr4 & (1 << 12)) != 0;
+}
+
 EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table)
 {
 	static struct start start;
@@ -287,6 +295,10 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table)
 	if (loader_vmm_running()) {
 		say("BitVisor is already running");
 		return EFI_ALREADY_STARTED;
+	}
+	if (firmware_has_5_levels()) {
+		say("the firmware uses 5-level paging, which is not supported");
+		return EFI_UNSUPPORTED;
 	}
 	if (EFI_ERROR(BS->AllocatePool(EfiLoaderData, sizeof(*start.info), &p))) {
 		say("no memory");

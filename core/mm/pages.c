@@ -1,6 +1,7 @@
 /* Page allocator of the VMM's region: a bitmap, first fit. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "core/mm/pages.h"
+#include "core/panic.h"
 #include "core/spinlock.h"
 #include "core/string.h"
 
@@ -72,8 +73,17 @@ void *pages_alloc(size_t count, uint64_t align)
 
 void pages_free(void *p, size_t count)
 {
+	size_t first = (virt_to_phys(p).a - region_base) / PAGE_SIZE;
+
+#ifdef CONFIG_DEBUG
+	memset(p, 0xa5, count * PAGE_SIZE);
+#endif
 	spinlock_take(&lock);
-	mark((virt_to_phys(p).a - region_base) / PAGE_SIZE, count, false);
+#ifdef CONFIG_DEBUG
+	for (size_t i = first; i < first + count; i++)
+		ASSERT(used(i));
+#endif
+	mark(first, count, false);
 	free_count += count;
 	spinlock_release(&lock);
 }

@@ -1,5 +1,6 @@
 /* Exception and NMI entries of the VMM itself. */
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "core/x86/gprs.h"
 	.text
 	.altmacro
 	.macro trap_entry n, has_error
@@ -23,40 +24,10 @@ trap_entry_\n:
 
 trap_common:
 	cld
-	pushq	%r15
-	pushq	%r14
-	pushq	%r13
-	pushq	%r12
-	pushq	%r11
-	pushq	%r10
-	pushq	%r9
-	pushq	%r8
-	pushq	%rdi
-	pushq	%rsi
-	pushq	%rbp
-	pushq	$0			/* RSP is in the frame */
-	pushq	%rbx
-	pushq	%rdx
-	pushq	%rcx
-	pushq	%rax
+	gprs_push
 	movq	%rsp, %rdi
 	call	trap_handle
-	popq	%rax
-	popq	%rcx
-	popq	%rdx
-	popq	%rbx
-	addq	$8, %rsp
-	popq	%rbp
-	popq	%rsi
-	popq	%rdi
-	popq	%r8
-	popq	%r9
-	popq	%r10
-	popq	%r11
-	popq	%r12
-	popq	%r13
-	popq	%r14
-	popq	%r15
+	gprs_pop
 	addq	$16, %rsp
 	iretq
 

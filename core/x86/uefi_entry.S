@@ -1,5 +1,6 @@
 /* The entry that loadvmm.efi calls, and the way back into its address space. */
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "core/x86/gprs.h"
 #include "core/vm/handover_offsets.h"
 
 #define VIRT 0xffffffff80000000
@@ -13,22 +14,7 @@
 	.globl	uefi_entry
 uefi_entry:
 	subq	$32, %rsp			/* rflags, cr3, efer, image; return_rip is above */
-	pushq	%r15
-	pushq	%r14
-	pushq	%r13
-	pushq	%r12
-	pushq	%r11
-	pushq	%r10
-	pushq	%r9
-	pushq	%r8
-	pushq	%rdi
-	pushq	%rsi
-	pushq	%rbp
-	pushq	$0
-	pushq	%rbx
-	pushq	%rdx
-	pushq	%rcx
-	pushq	%rax
+	gprs_push
 	pushfq
 	popq	128(%rsp)
 	cli
@@ -96,22 +82,7 @@ image_start_low:
 	movl	$0, 4(%rsp)
 	pushq	128(%rsp)
 	popfq
-	popq	%rax
-	popq	%rcx
-	popq	%rdx
-	popq	%rbx
-	addq	$8, %rsp
-	popq	%rbp
-	popq	%rsi
-	popq	%rdi
-	popq	%r8
-	popq	%r9
-	popq	%r10
-	popq	%r11
-	popq	%r12
-	popq	%r13
-	popq	%r14
-	popq	%r15
+	gprs_pop
 	leaq	32(%rsp), %rsp
 	ret
 

@@ -168,7 +168,7 @@ static void random_formats(void **state)
 		char want[128], got[128];
 		size_t size = random64() % 2 ? sizeof(want) : random64() % 24;
 		uint64_t v = random64() >> (random64() % 64);
-		const char *text = "a text of some length" + random64() % 22;
+		const char *text = &"a text of some length"[random64() % 22];
 		int a, b;
 
 		if (random64() & 1)

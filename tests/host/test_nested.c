@@ -22,14 +22,14 @@ static uint8_t pool[REGION_SIZE / PAGE_SIZE - POOL_FIRST][PAGE_SIZE] __attribute
 
 static hpa_t test_virt_to_phys(const volatile void *p)
 {
-	return HPA((uint64_t)((const volatile uint8_t *)p - pool[0]) + REGION_BASE +
+	return HPA((uint64_t)((const volatile uint8_t *)p - (const uint8_t *)pool) + REGION_BASE +
 		   POOL_FIRST * PAGE_SIZE);
 }
 
 static void *test_phys_to_virt(hpa_t pa)
 {
 	assert_in_range(pa.a, REGION_BASE + POOL_FIRST * PAGE_SIZE, REGION_BASE + REGION_SIZE - 1);
-	return pool[0] + (pa.a - REGION_BASE - POOL_FIRST * PAGE_SIZE);
+	return (uint8_t *)pool + (pa.a - REGION_BASE - POOL_FIRST * PAGE_SIZE);
 }
 
 #define virt_to_phys test_virt_to_phys
@@ -74,7 +74,7 @@ static unsigned flushes_at_change;
 
 void pages_free(void *p, size_t count)
 {
-	size_t i = (size_t)((uint8_t *)p - pool[0]) / PAGE_SIZE;
+	size_t i = (size_t)((uint8_t *)p - (uint8_t *)pool) / PAGE_SIZE;
 
 	assert_int_equal(count, 1);
 	assert_int_equal(use[i], USED);

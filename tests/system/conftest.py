@@ -33,6 +33,19 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("row", row_params(table), scope="module")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks at the marks
+def pytest_collection_modifyitems(items):
+    """Two machines run side by side (pytest-xdist): the tests that share one machine stay together."""
+    for item in items:
+        row = getattr(item, "callspec", None) and item.callspec.params.get("row")
+        # tests that start machines of their own spread freely; the others of a module and row share one
+        alone = not row or "start" in item.fixturenames or "machine" not in item.fixturenames
+        name = item.nodeid if alone else f"{item.module.__name__}-{row.name}"
+        if item.module.__name__ == "test_loader":
+            name = "test_loader"
+        item.add_marker(pytest.mark.xdist_group(name))
+
+
 @pytest.fixture(scope="session")
 def bare(request):
     """bare(row) -> what a guest says on the same machine without the VMM; each machine is asked once."""

@@ -280,6 +280,7 @@ static const struct exit_row {
     [SVM_EXIT_CPUID] = {exit_cpuid, LEAN, INSN_CPUID, 0},
     [SVM_EXIT_IRET] = {exit_iret, LEAN, 0, 0},
     [SVM_EXIT_INVD] = {exit_invd, 0, INSN_INVD, 3},
+    [SVM_EXIT_INVLPGA] = {exit_ud, 0, 0, 0},
     [SVM_EXIT_IOIO] = {exit_ioio, 0, 0, 0},
     [SVM_EXIT_MSR] = {exit_msr, 0, 0, 1},
     [SVM_EXIT_SHUTDOWN] = {exit_shutdown, 0, 0, 0},

@@ -11,6 +11,7 @@
 #include "core/start.h"
 #include "core/string.h"
 #include "core/vm/nmi.h"
+#include "core/vm/startup.h"
 #include "core/vmm_ops.h"
 #include "core/x86/clock.h"
 #include "core/x86/cpu.h"
@@ -45,6 +46,9 @@ void bochs_take_init(struct vcpu *v)
 		return;
 	if (cpu->index == 0)
 		reset_machine();
+	/* an INIT to a CPU in wait-for-SIPI is without effect: what counts is the start-up IPI behind it */
+	if (v->sipi_vector && (vmm_ops->rip(v) != 0 || vmm_ops->cr(v, 0) & CR0_PE))
+		v->sipi_vector = 0;
 	__atomic_store_n(&v->active, false, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&cpu->online, 0, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&v->kick, 0, __ATOMIC_SEQ_CST);
@@ -58,6 +62,21 @@ void bochs_take_init(struct vcpu *v)
 	vmm_ops->cpu_off(v); /* the INIT hits behind VMXOFF */
 	for (;;)
 		__asm__ volatile("cli; hlt");
+}
+
+void bochs_note_sipi(struct vcpu *v, uint8_t vector)
+{
+	if (is_bochs) /* the mailbox of start-up by ICR is free: there are exits for it */
+		v->sipi_vector = 0x100u | vector;
+}
+
+void bochs_run(struct vcpu *v)
+{
+	uint32_t sipi = v->sipi_vector;
+
+	v->sipi_vector = 0;
+	if (is_bochs && sipi && v->run_state == RUN_WAIT_FOR_SIPI)
+		startup_take_sipi(v, (uint8_t)sipi);
 }
 
 void bochs_help(void)

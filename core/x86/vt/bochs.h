@@ -11,5 +11,9 @@ void bochs_detect(void);
  * boot CPU resets the machine. Context: exit handler.
  */
 void bochs_take_init(struct vcpu *v);
+/* A start-up IPI was taken: when the exit for an INIT follows at once, the INIT came first. Context: exit handler. */
+void bochs_note_sipi(struct vcpu *v, uint8_t vector);
+/* Before the first entry: what a CPU that was started again has to go on with. */
+void bochs_run(struct vcpu *v);
 /* On the boot CPU, after its NMI was looked at: start a CPU again that asked for it. */
 void bochs_help(void);

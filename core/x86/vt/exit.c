@@ -192,7 +192,10 @@ static enum exit_result exit_init(struct vcpu *v)
 
 static enum exit_result exit_sipi(struct vcpu *v)
 {
-	startup_take_sipi(v, (uint8_t)vt_read(VMCS_EXIT_QUALIFICATION));
+	uint8_t vector = (uint8_t)vt_read(VMCS_EXIT_QUALIFICATION);
+
+	startup_take_sipi(v, vector);
+	bochs_note_sipi(v, vector);
 	return EXIT_RESUME;
 }
 

@@ -314,6 +314,7 @@ static void vt_cpu_off(struct vcpu *v)
 static _Noreturn void vt_run(struct vcpu *v)
 {
 	v->active = true;
+	bochs_run(v);
 	vt_activity_update(v);
 	vt_run_loop(v);
 }
