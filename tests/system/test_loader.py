@@ -36,7 +36,7 @@ def built(tmp_path_factory):
     run("ld", "-nostdlib", "-static", "--build-id=none", "-z", "noexecstack", "-z",
         "max-page-size=4096", "--no-warn-rwx-segments", "-T", ROOT / "tests/uefi/fakevmm.lds",
         "-o", out / "bitvisor.elf", out / "fakevmm.o")
-    for name in ("nextos", "mpedit"):
+    for name in ("nextos", "mpedit", "mptest"):
         run("gcc", *freestanding, "-fpic", "-fshort-wchar", "-fvisibility=hidden",
             "-maccumulate-outgoing-args", "-DGNU_EFI_USE_MS_ABI", "-isystem", "/usr/include/efi",
             "-isystem", "/usr/include/efi/x86_64", "-c", "-o", out / f"{name}.o",
