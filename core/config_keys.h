@@ -100,8 +100,8 @@
 	ENUM("vmm.mitigations", mitigations, mitigations, CONFIG_MITIGATIONS_AUTO, \
 		"Guards against speculative execution around code that handles keys. auto: what the CPU needs.") \
 	INT("vmm.auto_reboot", auto_reboot, 0, 60, 1, \
-		"INIT of the boot CPU. 1: restart the machine at once; other numbers: a message, 5 s, " \
-		"restart; 0: panic.")
+		"What ends a panic. 0: the machine stays stopped, with the report on the screen; other " \
+		"numbers: it is reset after 5 seconds.")
 
 /*
  * Keys that protect: a bad entry under one of these names, known or not, must stop the boot with a

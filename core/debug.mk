@@ -1,4 +1,4 @@
-# The same image with CONFIG_DEBUG: VMM calls that tests need and a product must not have.
+# The same image with CONFIG_TEST_CALLS: VMM calls that tests need and a product must not have.
 # SPDX-License-Identifier: BSD-3-Clause
 
 DEBUG_OBJS := $(VMM_C:%.c=$(B)/debug/%.o)
@@ -8,7 +8,7 @@ $(DEBUG_OBJS): $(DEPS_READY)
 $(B)/debug/%.o: %.c
 	@mkdir -p $(@D)
 	@echo "  CC      $< (debug)"
-	@$(CC) $(VMM_CFLAGS) -DCONFIG_DEBUG -MMD -MP -c -o $@ $<
+	@$(CC) $(VMM_CFLAGS) -DCONFIG_TEST_CALLS -MMD -MP -c -o $@ $<
 
 DEBUG_LINK := $(DEBUG_OBJS) $(filter-out $(VMM_C:%.c=$(B)/vmm/%.o),$(VMM_OBJS)) $(DEPS_LIBS)
 

@@ -206,7 +206,7 @@ void __stack_chk_fail(void)
 	panic("stack smashed, caller %p", __builtin_return_address(0));
 }
 
-#ifdef CONFIG_DEBUG
+#ifdef CONFIG_TEST_CALLS
 #include "core/vm/vmcall.h"
 
 /* For tests: RBX 0 panic, 1 exception in the VMM, 2 assertion. */

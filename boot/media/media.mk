@@ -9,10 +9,9 @@ $(GRUB_READY): boot/media/media.py | $(DEPS)/packages
 	@echo "  GRUB    $(@D)"
 	@$(MEDIA) grub $(@D)
 
-# The ISO works on BIOS machines without loadvmm.efi; it is on it whenever it is there.
 .PHONY: iso
 iso: $(B)/bitvisor.iso
-$(B)/bitvisor.iso: $(B)/bitvisor.elf $(wildcard bitvisor.conf) $(wildcard $(B)/loadvmm.efi) $(GRUB_READY)
+$(B)/bitvisor.iso: $(B)/bitvisor.elf $(wildcard bitvisor.conf) $(B)/loadvmm.efi $(GRUB_READY)
 	@echo "  ISO     $@"
 	@$(MEDIA) iso $@ --grub $(B)/media/grub --elf $(B)/bitvisor.elf --conf $(or $(wildcard bitvisor.conf),/dev/null) --loadvmm $(B)/loadvmm.efi
 

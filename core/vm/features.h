@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 /*
- * Rule (DESIGN.md 6, "shown = works"): a feature is shown when the table knows it, the CPU has it
+ * Rule ("shown = works"): a feature is shown when the table knows it, the CPU has it
  * and what it needs from the VMM or from a VMCS/VMCB control is met. Everything else is hidden: its
  * CPUID bit reads 0, its CR4/XCR0/XSS/EFER bits are reserved to the guest, its MSRs are denied
  * (msr_policy.h).

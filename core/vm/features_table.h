@@ -1,5 +1,4 @@
-/* The CPU features the VMM knows, by CPUID leaf, subleaf, register and bit: what each needs and
- * which bits come with it. */
+/* The CPU features the VMM knows, by CPUID leaf, subleaf, register and bit: needs and side bits. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Included with FEATURE(name, leaf, subleaf, reg, bit, need, cr4, xcr0, xss, efer) defined;

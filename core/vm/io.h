@@ -6,7 +6,7 @@
 
 /*
  * Handler of one guest access. For IN it sets *value (its low `size` bytes count); for OUT *value
- * is what the guest writes. String instructions arrive element by element.
+ * is what the guest writes.
  */
 typedef void (*io_handler)(void *arg, const struct io_access *io, uint32_t *value);
 

@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "core/vm/msr.h"
 #include "core/log.h"
+#include "core/mm/pages.h"
 #include "core/vm/cpuid.h"
 #include "core/vm/emulate.h"
 #include "core/vm/mtrr.h"
@@ -50,7 +51,7 @@ static enum exit_result emulate_read(struct vcpu *v, uint32_t index, enum msr_em
 		value &= ~UINT64_C(0x14fc0);
 		break;
 	case MSR_EMU_VM_CR:
-		value = 0x18; /* SVMDIS and LOCK */
+		value |= 0x18; /* SVMDIS and LOCK */
 		break;
 	default:
 		break;
@@ -95,10 +96,17 @@ static enum exit_result write_efer(struct vcpu *v, uint64_t value)
 
 static enum exit_result write_apic_base(struct vcpu *v, uint64_t value)
 {
-	/* refused values fault in the CPU before anything is changed here */
-	if (!wrmsr_safe(MSR_APIC_BASE, value))
+	uint64_t base = value & UINT64_C(0x000ffffffffff000), old = v->apic_base;
+
+	/* the CPU's own page would cover the VMM's memory, or lie where no nested table reaches */
+	if ((base < region_base + region_size && base + PAGE_SIZE > region_base) || base >> 48)
 		return emulate_gp(v);
-	startup_apic_base(v, value);
+	if (startup_apic_base(v, value) != 0)
+		return emulate_gp(v);
+	if (!wrmsr_safe(MSR_APIC_BASE, value)) {
+		startup_apic_base(v, old);
+		return emulate_gp(v);
+	}
 	apic_init();
 	return EXIT_ADVANCE;
 }

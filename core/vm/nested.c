@@ -13,7 +13,8 @@
 #include "core/vm/nmi.h"
 #include "core/vmm_ops.h"
 
-#define TRAP_MAX 64
+#define TRAP_MAX    64
+#define ADDRESS_END (UINT64_C(1) << 48) /* what tables of four levels translate */
 
 static struct spinlock lock; /* the tables and the list of traps */
 static struct boot_mmap_entry ram[BOOT_MMAP_MAX];
@@ -192,7 +193,7 @@ static void drop_touched(void)
 	uint64_t at = 0;
 
 	for (uint32_t i = 0; i <= ram_count; i++) {
-		uint64_t end = i < ram_count ? ram[i].base : UINT64_C(1) << 47;
+		uint64_t end = i < ram_count ? ram[i].base : ADDRESS_END;
 
 		unmap(at, end);
 		if (i < ram_count)
@@ -238,6 +239,8 @@ static int map_touched(uint64_t gpa)
 	uint64_t page = align_down(gpa, PAGE_SIZE), size, base;
 	int err;
 
+	if (gpa >= ADDRESS_END)
+		return -EINVAL; /* would become the entry of a lower address */
 	spinlock_take(&lock);
 	size = block_size(gpa);
 	base = align_down(gpa, size);
@@ -256,6 +259,8 @@ int nested_trap_writes(gpa_t page, nested_handler handler)
 	int err = 0;
 	uint32_t i;
 
+	if (page.a >= ADDRESS_END)
+		return -EINVAL;
 	spinlock_take(&lock);
 	for (i = 0; i < trap_count && traps[i].page != page.a; i++)
 		;
@@ -292,7 +297,7 @@ enum exit_result nested_fault(struct vcpu *v, const struct mem_fault *f)
 		return emulate_skip(v);
 	}
 	if (map_touched(f->gpa.a) != 0) {
-		log_printf("CPU%u: no memory to map guest-physical %#lx\n", 0u, f->gpa.a);
+		log_printf("No memory to map guest-physical %#lx\n", f->gpa.a);
 		emulate_exception(v, 13, 0);
 	}
 	return EXIT_RESUME;

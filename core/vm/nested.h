@@ -18,7 +18,7 @@ uint64_t nested_root(void);
  */
 typedef enum exit_result (*nested_handler)(struct vcpu *v, const struct mem_fault *f);
 /* Make writes to one page exit to `handler`; NULL undoes it. Flushes all CPUs. 0 or -ENOMEM,
- * -ENOSPC. Any CPU. */
+ * -ENOSPC, -EINVAL (beyond 48 bits). Any CPU. */
 int nested_trap_writes(gpa_t page, nested_handler handler);
 /* A nested page fault or EPT violation. */
 enum exit_result nested_fault(struct vcpu *v, const struct mem_fault *f);

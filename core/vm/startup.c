@@ -288,11 +288,14 @@ void startup_host_init(void)
 	post_init(&this_cpu()->vcpu);
 }
 
-void startup_apic_base(struct vcpu *v, uint64_t value)
+int startup_apic_base(struct vcpu *v, uint64_t value)
 {
-	v->apic_base = value;
-	if (trap_page)
-		trap_at(value & APIC_BASE_EN && !(value & APIC_BASE_EXTD) ? value & UINT64_C(0x000ffffffffff000) : 0);
+	bool watched = (value & APIC_BASE_EN) && !(value & APIC_BASE_EXTD);
+	int err = trap_page ? trap_at(watched ? value & UINT64_C(0x000ffffffffff000) : 0) : 0;
+
+	if (!err)
+		v->apic_base = value;
+	return err;
 }
 
 static void apic_store(struct vcpu *v, uint32_t offset, uint32_t value)

@@ -31,5 +31,6 @@ void startup_take_sipi(struct vcpu *v, uint8_t vector);
 void startup_check(struct vcpu *v);
 /* From the trap handler: an INIT arrived while the host ran (#SX of AMD-V). */
 void startup_host_init(void);
-/* The guest moves its APIC or changes its mode: IA32_APIC_BASE is about to become `value`. */
-void startup_apic_base(struct vcpu *v, uint64_t value);
+/* The guest moves its APIC or changes its mode: IA32_APIC_BASE is about to become `value`. 0, or negative errno
+ * when the new page cannot be watched. Context: exit handler. */
+int startup_apic_base(struct vcpu *v, uint64_t value);

@@ -1,5 +1,4 @@
-/* Address types: each kind of address is a struct of its own, so that mixing two kinds does not
- * compile. */
+/* Address types: a struct for each kind of address, so that mixing two does not compile. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #pragma once
 #include <stdbool.h>

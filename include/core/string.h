@@ -1,5 +1,4 @@
-/* Memory and string functions: the compiler's own four, and the few that the VMM needs beside them.
- */
+/* Memory and string functions: the compiler's own four, and the few more that the VMM needs. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #pragma once
 #if __STDC_HOSTED__

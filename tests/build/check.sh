@@ -53,6 +53,8 @@ reproduce()
 		rm -rf "$place" && mkdir -p "$place" || return 1
 		git ls-files -z -co --exclude-standard | xargs -0 cp --parents -P -t "$place" || return 1
 		seed_deps "$place/build" || return 1
+	done
+	for place in $out/one $out/another/place/deeper; do
 		make -C "$place" -j2 all || return 1
 	done
 	for file in bitvisor.elf loadvmm.efi; do

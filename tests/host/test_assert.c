@@ -1,5 +1,4 @@
-/* ASSERT evaluates its expression exactly once; test_assert_off.c is the same with assertions off.
- */
+/* ASSERT evaluates its expression exactly once; test_assert_off.c: with assertions off. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "core/panic.h"
 #include <setjmp.h>

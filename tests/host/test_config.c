@@ -353,7 +353,7 @@ static void test_lengths(void **state)
 	size_t n;
 
 	(void)state;
-	/* driver.pci takes 2048 characters (behaviour.md 2.3), not 2049. */
+	/* driver.pci takes 2048 characters, not 2049. */
 	config_init(&c);
 	strcpy(text, "vmm.driver.pci=");
 	n = strlen(text);

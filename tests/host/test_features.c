@@ -100,7 +100,7 @@ static void shown_when_need_is_met(void **state)
 	}
 }
 
-/* What DESIGN.md says is always hidden, by the manuals' bit numbers and not by the table. */
+/* What is always hidden, by the manuals' bit numbers and not by the table. */
 static void hidden_always(void **state)
 {
 	static const struct {

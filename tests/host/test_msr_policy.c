@@ -172,7 +172,7 @@ static void check(const struct msr_policy_env *env, const struct expected *e, si
 #define D        MSR_DENY
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-/* DESIGN.md 6, "never passed", and what lean operation needs to pass: numbers from SDM 4 chapter 2.
+/* What is never passed, and what lean operation needs to pass: numbers from SDM 4 chapter 2.
  */
 static void intel_expected(void **state)
 {

@@ -1,5 +1,4 @@
-/* The page-table engine: every single write leaves a table that maps each address as before or as
- * asked. */
+/* The page-table engine: each single write leaves every address mapped as before or as asked. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
 #include <setjmp.h>

@@ -1,5 +1,4 @@
-/* The image's memory and string functions, under other names, against plain loops and the C
- * library. */
+/* The image's memory and string functions, under other names, against plain loops and libc. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -6,7 +6,7 @@ import pytest
 from lib import checks, facts
 
 MIB = 1 << 20
-# Section 6 of the design: 16 MiB in the default configuration, and less than 64 KiB of low memory.
+# Documentation/memory-map.md: 16 MiB in the default configuration, and less than 64 KiB of low memory.
 VMM_MEMORY = 16 * MIB + 64 * 1024
 
 

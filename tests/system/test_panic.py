@@ -2,17 +2,16 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import base64
-import json
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
 
 import pytest
 
-from lib.machine import LOGS, TOP, Machine
+from lib.machine import LOGS, TOP
+from lib.screen import ScreenMachine
 
 sys.path.insert(0, os.path.join(TOP, "tools"))
 import psf2c  # noqa: E402
@@ -55,35 +54,6 @@ name:	.asciz	"test_panic"
 """
 
 
-class Monitor:
-    """QEMU's machine protocol, on a socket of this test."""
-
-    def __init__(self, path):
-        self.path = path
-        self.args = ("-qmp", f"unix:{path},server=on,wait=off")
-
-    def connect(self):
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(30)
-        for _ in range(100):  # until QEMU listens
-            try:
-                self.socket.connect(self.path)
-                break
-            except (FileNotFoundError, ConnectionRefusedError):
-                time.sleep(0.1)
-        self.file = self.socket.makefile("rw")
-        json.loads(self.file.readline())
-        self.execute("qmp_capabilities")
-
-    def execute(self, command, **arguments):
-        self.file.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
-        self.file.flush()
-        while "event" in (answer := json.loads(self.file.readline())):
-            pass
-        assert "return" in answer, answer
-        return answer["return"]
-
-
 @pytest.fixture(scope="module", autouse=True)
 def debug_image():
     subprocess.run(["make", "-s", "-C", TOP, DEBUG_ELF.removeprefix(TOP + "/")], check=True, stdout=subprocess.DEVNULL)
@@ -98,17 +68,13 @@ def program(tmp_path_factory):
 
 
 @pytest.fixture
-def start(request, tmp_path):
+def start(request):
     running = []
 
-    def begin(name, words=("vmm.auto_reboot=0",), extra=(), **options):
-        monitor = Monitor(str(tmp_path / "qmp"))
-        m = Machine(name, elf=DEBUG_ELF, reboot=True, extra=monitor.args + extra, words=words, **options)
+    def begin(name, words=("vmm.auto_reboot=0",), **options):
+        m = ScreenMachine(name, elf=DEBUG_ELF, reboot=True, words=words, **options)
         running.append(m)
-        m.__enter__()
-        monitor.connect()
-        m.monitor = monitor
-        return m
+        return m.__enter__()
 
     yield begin
     for m in running:
@@ -158,17 +124,9 @@ def screen_text(path):
             for y in range(0, height - 15, 16)]
 
 
-def vga_text(m, tmp_path):
-    path = str(tmp_path / "vga")
-    m.monitor.execute("pmemsave", val=0xb8000, size=4000, filename=path)
-    with open(path, "rb") as f:
-        data = f.read()[::2].decode("latin-1")
-    return [data[i:i + 80].rstrip() for i in range(0, 2000, 80)]
-
-
 def next_start_shows(m, first):
     """After a warm reset the log of the run before is shown once, after "| "."""
-    m.monitor.execute("system_reset")
+    m.monitor.command("system_reset")
     text = wait_log(m, r"Log of the run before this one[^\n]*\n(.*?)End of the log of the run before this one", 120)[1]
     old, wanted = [line for line in text.splitlines() if line.strip()], first.splitlines()
     if m.options.uefi:  # the firmware's console is in the file as well: look for the panic, in order
@@ -180,7 +138,7 @@ def next_start_shows(m, first):
     assert [line[2:] for line in old] == wanted
 
 
-def test_all_cpus(start, program, tmp_path):
+def test_all_cpus(start, program):
     """Four CPUs: in the guest, and in the VMM at exits of both kinds; each is shown once with its own registers."""
     m = start("panic-4cpu", cpus=4)
     m.boot()
@@ -197,14 +155,13 @@ def test_all_cpus(start, program, tmp_path):
     assert sorted(shown) == [0, 1, 2, 3]
     assert [r15(shown[cpu]) for cpu in range(4)] == [0x5ca1ab1e00000000 | ord(c) for c in "0scv"]
     assert "does not answer" not in log
-    screen = vga_text(m, tmp_path)
-    assert any("Stopped. Switch" in line for line in screen)
-    assert any("guest of CPU3" in line for line in screen)
+    screen = m.screen()
+    assert "Stopped. Switch" in screen and "guest of CPU3" in screen
     next_start_shows(m, log)
     # and only once: after the next reset the log is that of the second run
     wait_log(m, r"End of the log of the run before this one\..*CPUs, TSC", 60)
     mark = len(m.vmm_log())
-    m.monitor.execute("system_reset")
+    m.monitor.command("system_reset")
     end = time.monotonic() + 60
     while "End of the log" not in m.vmm_log()[mark:]:
         m._read(0.2)
@@ -227,7 +184,7 @@ def test_parked_cpus(start, program):
     assert "does not answer" not in log
 
 
-def test_frame_buffer(start, program, tmp_path):
+def test_frame_buffer(start, program):
     """UEFI: the panic is drawn over what the guest shows, and outlives a reset."""
     # not -vga std: GRUB has a driver of its own for that, and sets a mode that the VMM cannot know
     m = start("panic-uefi", cpus=2, fw="uefi-bootopt", extra=("-vga", "virtio"))
@@ -237,7 +194,7 @@ def test_frame_buffer(start, program, tmp_path):
     wait_log(m, "Stopped. Switch")
     log = m.vmm_log().replace("\r", "")
     path = os.path.join(LOGS, "panic-uefi", "screen.ppm")
-    m.monitor.execute("screendump", filename=path)
+    m.monitor.command("screendump", filename=path)
     rows = screen_text(path)
     lines = log[log.index("panic("):].splitlines()
     assert rows[0].startswith("panic(CPU") and "assertion v->gpr[GPR_RBX] != 2 failed in call_test_panic" in rows[0]

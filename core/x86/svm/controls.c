@@ -12,7 +12,7 @@
  * Exits that always are on. VMRUN must be (APM 2 15.5.1); the other SVM instructions are hidden and
  * get their #UD from the VMM. XSETBV guards XCR0; INVD becomes WBINVD. CR0 never exits: VMRUN loads
  * the guest's CD and #VMEXIT the host's, so caching follows by itself, and a selective intercept
- * would exit on every change of PE as well (APM 2 15.8.1).
+ * would exit on every change of PE as well (APM 2 15.9).
  */
 static const uint16_t must_exit[] = {
     SVM_EXIT_NMI,      SVM_EXIT_CPUID, SVM_EXIT_INVD,    SVM_EXIT_INVLPGA, SVM_EXIT_MSR,
