@@ -10,6 +10,10 @@
 void console_serial_init(uint16_t port);
 /* Send the log to the VGA text screen until console_release(). Context: start-up, BIOS. */
 void console_text_init(void);
+/* Send the log to the boot loader's frame buffer, for a machine without text screen that is not
+ * going to start the VMM. Context: start-up, with the boot tables' identity map of the first 4 GiB.
+ */
+void console_framebuffer_init(const struct boot_framebuffer *f);
 /* Send the log to the firmware's console until console_release(). Context: start-up, UEFI,
  * firmware's CR3 half mapped. */
 void console_uefi_init(const struct boot_info *bi);

@@ -5,7 +5,7 @@
 #define PA(x) ((x) - VIRT + PHYS)
 
 #define MB1_MAGIC	0x1badb002
-#define MB1_FLAGS	0x00010003	/* page-aligned modules, memory map, load addresses below */
+#define MB1_FLAGS	0x00010007	/* page-aligned modules, memory map, video mode and load addresses below */
 #define MB2_MAGIC	0xe85250d6
 
 	.section .head, "ax", @progbits
@@ -25,6 +25,8 @@ mb1_header:
 	.long	PA(image_file_end)
 	.long	PA(image_end)
 	.long	PA(multiboot_entry)
+	/* Text; where there is none, as on EFI machines, GRUB gives a frame buffer instead (for a message). */
+	.long	1, 80, 25, 0
 
 	.balign	8
 mb2_header:

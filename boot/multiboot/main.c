@@ -61,6 +61,7 @@ void multiboot_main(uint32_t magic, uint32_t info)
 	int err = mbinfo_parse(magic, info, "bitvisor.elf", &io, &info_block, &extra);
 
 	if (extra.efi || !has_bios()) {
+		console_framebuffer_init(&info_block.fb);
 		log_printf("BitVisor is not started: this is an EFI machine. Start loadvmm.efi "
 			   "instead (chainloader). Press r to reboot.\n");
 		halt();

@@ -1,6 +1,7 @@
 /* Screen: VGA text or UEFI console before the guest runs, both and the frame buffer in a panic. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "core/console.h"
+#include "core/addr.h"
 #include "core/console/fbtext.h"
 #include "core/console/font.h"
 #include "core/log.h"
@@ -83,6 +84,25 @@ void console_text_init(void)
 	log_add_sink(text_put);
 }
 
+static void fb_put(const char *text, size_t length)
+{
+	fbtext_put(&fb, text, length);
+}
+
+void console_framebuffer_init(const struct boot_framebuffer *f)
+{
+	uint64_t bytes = (uint64_t)f->pitch * f->height;
+
+	if (!f->base || f->bpp != 32 || (f->base & 3) || bytes > SIZE_4G ||
+	    f->base > SIZE_4G - bytes)
+		return;
+	if (!fbtext_init(&fb, (void *)(uintptr_t)f->base, bytes, f->width, f->height, f->pitch,
+			 font_8x16))
+		return;
+	fbtext_clear(&fb);
+	log_add_sink(fb_put);
+}
+
 void console_uefi_init(const struct boot_info *bi)
 {
 	firmware = BOOT_UEFI;
@@ -148,11 +168,6 @@ static void vga_text_mode(void)
 				      : 0);
 	}
 	outb(0x3c0, 0x20);
-}
-
-static void fb_put(const char *text, size_t length)
-{
-	fbtext_put(&fb, text, length);
 }
 
 void console_panic(void)

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from lib import checks, facts, grubdisk
-from lib.machine import LOGS
+from lib.machine import LOGS, TOP
 from lib.screen import ScreenMachine
 
 MIB = 1 << 20
@@ -96,7 +96,7 @@ def test_vmm_medium_again(guest):
     assert m.wait_exit(30) == 0
 
 
-def test_vmm_medium_as_guest(request):
+def test_vmm_medium_as_guest():
     """vmm.boot_drive names the VMM's own medium: no endless loop."""
     with ScreenMachine("guests-own-medium", vmm_as="usb-disk", mem=256, words=("vmm.boot_drive=0x80",)) as m:
         m.expect_screen("BitVisor is already running.", 60)
@@ -142,3 +142,15 @@ def test_ipxe(guest):
         assert re.search(rf"from-ipxe : {len(body)} bytes", screen)
         assert asked == ["/from-ipxe"]
         m.expect_screen("iPXE>", 20)
+
+
+@pytest.mark.parametrize("command", ["multiboot", "multiboot2"])
+def test_only_disk(guest, command):
+    """The VMM starts from the only disk and starts that disk again, by each Multiboot version; words arrive."""
+    m, grub = guest(f"only-disk-{command}", {"bitvisor.elf": os.path.join(TOP, "build", "bitvisor.elf")}, bare=True, mem=128)
+    before = ram(grub)
+    grub.command(f"{command} (hd0,msdos1)/bitvisor.elf vmm.serial=com2 vmm.memory=20")
+    grub.start("boot")
+    grub = grubdisk.Grub(m, 30)
+    assert grub.command("cat (hd0,msdos1)/mark.txt") == grubdisk.MARK
+    assert [b - a for a, b in facts.ram_missing(before, ram(grub)) if a >= MIB] == [20 * MIB]
