@@ -10,8 +10,8 @@
 #define LOG_RING_PAGES 17                 /* pages that struct log_ring fills */
 
 /*
- * Lies page aligned in the last LOG_RING_PAGES pages of the VMM's region, where nothing is loaded: a
- * warm reset leaves it there, and the next start finds it by its signature.
+ * Lies page aligned in the last LOG_RING_PAGES pages of the VMM's region, where nothing is loaded:
+ * a warm reset leaves it there, and the next start finds it by its signature.
  */
 struct log_ring {
 	char signature[16];

@@ -35,24 +35,27 @@ static void print_cpu(void)
 	struct cpuid_regs r = cpuid(0, 0);
 	char vendor[13], brand[49] = "";
 
-	text_of(vendor, (const uint32_t[]){ r.ebx, r.edx, r.ecx }, 3);
+	text_of(vendor, (const uint32_t[]){r.ebx, r.edx, r.ecx}, 3);
 	for (uint32_t i = 0; i < 3 && cpuid(0x80000000u, 0).eax >= 0x80000004u; i++) {
 		r = cpuid(0x80000002u + i, 0);
-		text_of(brand + 16 * i, (const uint32_t[]){ r.eax, r.ebx, r.ecx, r.edx }, 4);
+		text_of(brand + 16 * i, (const uint32_t[]){r.eax, r.ebx, r.ecx, r.edx}, 4);
 	}
 	const char *name = brand;
 
 	while (*name == ' ')
 		name++;
 	r = cpuid(1, 0);
-	log_printf("CPU: %s, \"%s\", signature %08x, physical addresses of %u bits\n", vendor, name, r.eax, cpu_phys_bits());
+	log_printf("CPU: %s, \"%s\", signature %08x, physical addresses of %u bits\n", vendor, name,
+		   r.eax, cpu_phys_bits());
 	log_printf("TSC: %lu Hz, measured\n", clock_tsc_hz());
 }
 
 /* As a source of test vectors: the leaves whose first subleaf alone tells too little. */
 static unsigned subleaves(uint32_t leaf)
 {
-	return leaf == 4 || leaf == 0xd || leaf == 0x8000001du ? 4 : leaf == 7 || leaf == 0xb || leaf == 0x14 || leaf == 0x1f ? 3 : 1;
+	return leaf == 4 || leaf == 0xd || leaf == 0x8000001du            ? 4
+	       : leaf == 7 || leaf == 0xb || leaf == 0x14 || leaf == 0x1f ? 3
+									  : 1;
 }
 
 static void print_cpuid(void)
@@ -65,7 +68,8 @@ static void print_cpuid(void)
 				struct cpuid_regs r = cpuid(leaf, sub);
 
 				if (r.eax | r.ebx | r.ecx | r.edx)
-					log_printf("CPUID %08x.%u: %08x %08x %08x %08x\n", leaf, sub, r.eax, r.ebx, r.ecx, r.edx);
+					log_printf("CPUID %08x.%u: %08x %08x %08x %08x\n", leaf,
+						   sub, r.eax, r.ebx, r.ecx, r.edx);
 			}
 		}
 		if (base)
@@ -79,14 +83,14 @@ static uint64_t read_cap(void *arg, uint32_t index)
 	return rdmsr(index);
 }
 
-#define MSR_FEATURE_CONTROL       0x3au /* SDM 4 table 2-2; exists with VMX */
-#define FEATURE_CONTROL_LOCK      1u
-#define FEATURE_CONTROL_VMX_SMX   2u
-#define FEATURE_CONTROL_VMX       4u
+#define MSR_FEATURE_CONTROL     0x3au /* SDM 4 table 2-2; exists with VMX */
+#define FEATURE_CONTROL_LOCK    1u
+#define FEATURE_CONTROL_VMX_SMX 2u
+#define FEATURE_CONTROL_VMX     4u
 
 static void print_vt(void)
 {
-	static const struct vt_wants wants = { .io_bitmaps = true };
+	static const struct vt_wants wants = {.io_bitmaps = true};
 	struct vt_caps c;
 	const char *missing = "";
 
@@ -97,43 +101,52 @@ static void print_vt(void)
 	uint64_t control = rdmsr(MSR_FEATURE_CONTROL);
 
 	log_printf("VT-x: IA32_FEATURE_CONTROL %#lx: %s, VMX %s outside SMX, %s inside\n", control,
-		   control & FEATURE_CONTROL_LOCK ? "locked" : "not locked", control & FEATURE_CONTROL_VMX ? "on" : "off",
+		   control & FEATURE_CONTROL_LOCK ? "locked" : "not locked",
+		   control & FEATURE_CONTROL_VMX ? "on" : "off",
 		   control & FEATURE_CONTROL_VMX_SMX ? "on" : "off");
 	if ((control & (FEATURE_CONTROL_LOCK | FEATURE_CONTROL_VMX)) == FEATURE_CONTROL_LOCK)
-		log_printf("VT-x: switched off by the firmware: look for it in the firmware's set-up\n");
+		log_printf(
+		    "VT-x: switched off by the firmware: look for it in the firmware's set-up\n");
 	vt_caps_read(&c, read_cap, NULL);
-	log_printf("VT-x: basic %016lx misc %016lx EPT/VPID %016lx VMCS enum %lx\n", c.basic, c.misc, c.ept_vpid, c.vmcs_enum);
-	log_printf("VT-x: pin %016lx proc %016lx proc2 %016lx exit %016lx entry %016lx\n", c.pin, c.proc, c.proc2, c.exit, c.entry);
-	log_printf("VT-x: true pin %016lx proc %016lx exit %016lx entry %016lx\n", c.true_pin, c.true_proc, c.true_exit, c.true_entry);
-	log_printf("VT-x: CR0 fixed %lx %lx CR4 fixed %lx %lx\n", c.cr0_fixed0, c.cr0_fixed1, c.cr4_fixed0, c.cr4_fixed1);
+	log_printf("VT-x: basic %016lx misc %016lx EPT/VPID %016lx VMCS enum %lx\n", c.basic,
+		   c.misc, c.ept_vpid, c.vmcs_enum);
+	log_printf("VT-x: pin %016lx proc %016lx proc2 %016lx exit %016lx entry %016lx\n", c.pin,
+		   c.proc, c.proc2, c.exit, c.entry);
+	log_printf("VT-x: true pin %016lx proc %016lx exit %016lx entry %016lx\n", c.true_pin,
+		   c.true_proc, c.true_exit, c.true_entry);
+	log_printf("VT-x: CR0 fixed %lx %lx CR4 fixed %lx %lx\n", c.cr0_fixed0, c.cr0_fixed1,
+		   c.cr4_fixed0, c.cr4_fixed1);
 	if (vt_controls_resolve(&c, &wants, &vt_words, &missing) != 0)
 		log_printf("VT-x: missing: %s\n", missing);
 	else
-		log_printf("VT-x: controls pin %08x proc %08x proc2 %08x exit %08x entry %08x; EPT pages %s%s; preemption timer 2^%u%s\n",
-			   vt_words.pin, vt_words.proc, vt_words.proc2, vt_words.exit, vt_words.entry, vt_words.ept_2m ? "4K 2M" : "4K",
-			   vt_words.ept_1g ? " 1G" : "", vt_words.timer_shift, vt_words.wait_sipi ? "; wait-for-SIPI" : "");
+		log_printf("VT-x: controls pin %08x proc %08x proc2 %08x exit %08x entry %08x; EPT "
+			   "pages %s%s; preemption timer 2^%u%s\n",
+			   vt_words.pin, vt_words.proc, vt_words.proc2, vt_words.exit,
+			   vt_words.entry, vt_words.ept_2m ? "4K 2M" : "4K",
+			   vt_words.ept_1g ? " 1G" : "", vt_words.timer_shift,
+			   vt_words.wait_sipi ? "; wait-for-SIPI" : "");
 }
 
 static void print_svm(void)
 {
-	static const struct svm_wants wants = { .io = true };
+	static const struct svm_wants wants = {.io = true};
 	static const struct {
 		uint32_t bit;
 		const char *name;
-	} names[] = { { SVM_FEATURE_NP, "nested-paging" },
-		      { SVM_FEATURE_LBR, "LBR" },
-		      { SVM_FEATURE_SVM_LOCK, "SVM-lock" },
-		      { SVM_FEATURE_NRIPS, "nRIP" },
-		      { SVM_FEATURE_TSC_RATE, "TSC-rate" },
-		      { SVM_FEATURE_VMCB_CLEAN, "VMCB-clean" },
-		      { SVM_FEATURE_FLUSH_BY_ASID, "flush-by-ASID" },
-		      { SVM_FEATURE_DECODE_ASSISTS, "decode-assists" },
-		      { SVM_FEATURE_PAUSE_FILTER, "pause-filter" },
-		      { SVM_FEATURE_AVIC, "AVIC" },
-		      { SVM_FEATURE_VGIF, "vGIF" },
-		      { SVM_FEATURE_SSS, "shadow-stacks" },
-		      { SVM_FEATURE_VNMI, "vNMI" } };
-	struct svm_caps c = { 0 };
+	} names[] = {{SVM_FEATURE_NP, "nested-paging"},
+		     {SVM_FEATURE_LBR, "LBR"},
+		     {SVM_FEATURE_SVM_LOCK, "SVM-lock"},
+		     {SVM_FEATURE_NRIPS, "nRIP"},
+		     {SVM_FEATURE_TSC_RATE, "TSC-rate"},
+		     {SVM_FEATURE_VMCB_CLEAN, "VMCB-clean"},
+		     {SVM_FEATURE_FLUSH_BY_ASID, "flush-by-ASID"},
+		     {SVM_FEATURE_DECODE_ASSISTS, "decode-assists"},
+		     {SVM_FEATURE_PAUSE_FILTER, "pause-filter"},
+		     {SVM_FEATURE_AVIC, "AVIC"},
+		     {SVM_FEATURE_VGIF, "vGIF"},
+		     {SVM_FEATURE_SSS, "shadow-stacks"},
+		     {SVM_FEATURE_VNMI, "vNMI"}};
+	struct svm_caps c = {0};
 	const char *missing = "";
 
 	c.svm = cpuid(0x80000000u, 0).eax >= 0x8000000au && (cpuid(0x80000001u, 0).ecx & 4);
@@ -143,7 +156,8 @@ static void print_svm(void)
 		c.asids = r.ebx;
 		c.features = r.edx;
 		c.vm_cr = rdmsr(MSR_VM_CR);
-		log_printf("AMD-V: revision %u, %u ASIDs, features %08x, VM_CR %#lx:", r.eax & 0xff, c.asids, c.features, c.vm_cr);
+		log_printf("AMD-V: revision %u, %u ASIDs, features %08x, VM_CR %#lx:", r.eax & 0xff,
+			   c.asids, c.features, c.vm_cr);
 		for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 			if (c.features & names[i].bit)
 				log_printf(" %s", names[i].name);
@@ -153,7 +167,8 @@ static void print_svm(void)
 	if (svm_controls_resolve(&c, &wants, &svm_words, &missing) != 0)
 		log_printf("AMD-V: missing: %s\n", missing);
 	if (c.vm_cr & SVM_VM_CR_SVMDIS)
-		log_printf("AMD-V: switched off by the firmware: look for it in the firmware's set-up\n");
+		log_printf(
+		    "AMD-V: switched off by the firmware: look for it in the firmware's set-up\n");
 }
 
 static void print_verdict(void)
@@ -172,7 +187,7 @@ static void host_cpuid(void *arg, uint32_t leaf, uint32_t subleaf, uint32_t out[
 	struct cpuid_regs r = cpuid(leaf, subleaf);
 
 	(void)arg;
-	memcpy(out, (const uint32_t[]){ r.eax, r.ebx, r.ecx, r.edx }, 4 * sizeof(*out));
+	memcpy(out, (const uint32_t[]){r.eax, r.ebx, r.ecx, r.edx}, 4 * sizeof(*out));
 }
 
 static void print_features(void)
@@ -180,9 +195,9 @@ static void print_features(void)
 	static struct features f;
 	bool intel = cpu_is_intel();
 	struct cpu_caps caps = {
-		.vendor = intel ? CPU_VENDOR_INTEL : CPU_VENDOR_AMD,
-		.cpuid = host_cpuid,
-		.needs = intel ? vt_words.needs : svm_words.needs,
+	    .vendor = intel ? CPU_VENDOR_INTEL : CPU_VENDOR_AMD,
+	    .cpuid = host_cpuid,
+	    .needs = intel ? vt_words.needs : svm_words.needs,
 	};
 
 	features_resolve(&f, &caps, start_config()->cpuid_unknown == CONFIG_CPUID_UNKNOWN_SHOW);
@@ -197,7 +212,8 @@ static void print_features(void)
 		if ((out[row->reg] >> row->bit & 1) && !features_shown(&f, (enum feature_id)i))
 			log_printf(" %s", row->name);
 	}
-	log_printf("\nGuest: CR4 %lx XCR0 %lx XSS %lx EFER %lx\n", f.cr4_allowed, f.xcr0_allowed, f.xss_allowed, f.efer_allowed);
+	log_printf("\nGuest: CR4 %lx XCR0 %lx XSS %lx EFER %lx\n", f.cr4_allowed, f.xcr0_allowed,
+		   f.xss_allowed, f.efer_allowed);
 }
 
 /* ---- memory ---- */
@@ -231,21 +247,23 @@ static void print_memory(const struct boot_info *bi)
 	for (uint32_t i = 0; i < bi->mmap_count; i++) {
 		const struct boot_mmap_entry *e = &bi->mmap[i];
 
-		log_printf("Memory: %012lx-%012lx %s (%u)\n", e->base, e->base + e->size - 1, mmap_name(e->type), e->type);
+		log_printf("Memory: %012lx-%012lx %s (%u)\n", e->base, e->base + e->size - 1,
+			   mmap_name(e->type), e->type);
 		if (e->type == BOOT_MMAP_RAM)
 			ram += e->size;
 	}
 	log_printf("Memory: %lu MiB of RAM without the VMM's\n", ram >> 20);
-	log_printf("VMM: %012lx-%012lx, %lu KiB, image %lu KiB, low page %#lx\n", bi->region_base, bi->region_base + bi->region_size - 1,
-		   bi->region_size >> 10, bi->image_size >> 10, bi->low_base);
+	log_printf("VMM: %012lx-%012lx, %lu KiB, image %lu KiB, low page %#lx\n", bi->region_base,
+		   bi->region_base + bi->region_size - 1, bi->region_size >> 10,
+		   bi->image_size >> 10, bi->low_base);
 	if (bi->fb.base)
-		log_printf("Frame buffer: %#lx, %ux%u, %u bytes a line, %u bits a pixel\n", bi->fb.base, bi->fb.width, bi->fb.height,
-			   bi->fb.pitch, bi->fb.bpp);
+		log_printf("Frame buffer: %#lx, %ux%u, %u bytes a line, %u bits a pixel\n",
+			   bi->fb.base, bi->fb.width, bi->fb.height, bi->fb.pitch, bi->fb.bpp);
 }
 
 static const char *type_name(uint64_t type)
 {
-	static const char *const names[8] = { "UC", "WC", "2?", "3?", "WT", "WP", "WB", "7?" };
+	static const char *const names[8] = {"UC", "WC", "2?", "3?", "WT", "WP", "WB", "7?"};
 
 	return type < 8 ? names[type] : "?";
 }
@@ -269,8 +287,9 @@ static void print_mtrrs(void)
 	uint64_t cap = rdmsr(MSR_MTRRCAP), def = rdmsr(MSR_MTRR_DEF_TYPE);
 	uint64_t address = (UINT64_C(1) << cpu_phys_bits()) - 1;
 
-	log_printf("MTRR: cap %#lx, default type %s, %s, fixed ranges %s\n", cap, type_name(def & 0xff),
-		   def & MTRR_DEF_TYPE_E ? "on" : "off", def & MTRR_DEF_TYPE_FE ? "on" : "off");
+	log_printf("MTRR: cap %#lx, default type %s, %s, fixed ranges %s\n", cap,
+		   type_name(def & 0xff), def & MTRR_DEF_TYPE_E ? "on" : "off",
+		   def & MTRR_DEF_TYPE_FE ? "on" : "off");
 	if (cap & MTRR_CAP_FIX) {
 		print_fixed(MSR_MTRR_FIX64K, 0, 0x10000);
 		for (uint32_t i = 0; i < 2; i++)
@@ -279,15 +298,18 @@ static void print_mtrrs(void)
 			print_fixed(MSR_MTRR_FIX4K + i, 0xc0000 + i * UINT64_C(0x8000), 0x1000);
 	}
 	for (uint32_t i = 0; i < (cap & MTRR_CAP_VCNT); i++) {
-		uint64_t base = rdmsr(MSR_MTRR_PHYSBASE + 2 * i), mask = rdmsr(MSR_MTRR_PHYSBASE + 2 * i + 1);
+		uint64_t base = rdmsr(MSR_MTRR_PHYSBASE + 2 * i),
+			 mask = rdmsr(MSR_MTRR_PHYSBASE + 2 * i + 1);
 		uint64_t from = base & address & ~PAGE_MASK, free = ~mask & address & ~PAGE_MASK;
 
 		if (!(mask & MTRR_PHYSMASK_VALID))
 			continue;
 		if (((free | PAGE_MASK) & ((free | PAGE_MASK) + 1)) == 0)
-			log_printf("MTRR %u: %012lx-%012lx %s\n", i, from, from + (free | PAGE_MASK), type_name(base & 0xff));
+			log_printf("MTRR %u: %012lx-%012lx %s\n", i, from,
+				   from + (free | PAGE_MASK), type_name(base & 0xff));
 		else
-			log_printf("MTRR %u: %012lx mask %012lx %s\n", i, from, mask & address, type_name(base & 0xff));
+			log_printf("MTRR %u: %012lx mask %012lx %s\n", i, from, mask & address,
+				   type_name(base & 0xff));
 	}
 	if (cpuid(1, 0).edx & (1u << 16))
 		log_printf("PAT %016lx\n", rdmsr(MSR_PAT));
@@ -298,7 +320,10 @@ static void print_mtrrs(void)
 static void print_gas(const char *name, const struct acpi_gas *g)
 {
 	if (g->address)
-		log_printf(" %s %s %#lx (%u bits)", name, g->space == ACPI_SPACE_IO ? "I/O" : g->space == ACPI_SPACE_MEMORY ? "memory" : "other",
+		log_printf(" %s %s %#lx (%u bits)", name,
+			   g->space == ACPI_SPACE_IO       ? "I/O"
+			   : g->space == ACPI_SPACE_MEMORY ? "memory"
+							   : "other",
 			   g->address, g->bit_width);
 }
 
@@ -306,7 +331,8 @@ static const void *find_table(const struct acpi *acpi, const char *signature, ui
 {
 	uint64_t pa;
 
-	return acpi_find(acpi, signature, 0, &pa, len) == 0 ? acpi_table(acpi, pa, signature, len) : NULL;
+	return acpi_find(acpi, signature, 0, &pa, len) == 0 ? acpi_table(acpi, pa, signature, len)
+							    : NULL;
 }
 
 static void print_fadt(const struct acpi *acpi)
@@ -319,8 +345,10 @@ static void print_fadt(const struct acpi *acpi)
 		log_printf("FADT: none that can be used\n");
 		return;
 	}
-	log_printf("FADT: revision %u, flags %08x%s, SCI %u, SMI command port %#x, FACS %#lx, DSDT %#lx\n", f.revision, f.flags,
-		   f.flags & FADT_FLAG_HW_REDUCED ? " (hardware-reduced)" : "", f.sci_int, f.smi_cmd, f.facs, f.dsdt);
+	log_printf(
+	    "FADT: revision %u, flags %08x%s, SCI %u, SMI command port %#x, FACS %#lx, DSDT %#lx\n",
+	    f.revision, f.flags, f.flags & FADT_FLAG_HW_REDUCED ? " (hardware-reduced)" : "",
+	    f.sci_int, f.smi_cmd, f.facs, f.dsdt);
 	log_printf("FADT:");
 	print_gas("PM1a event", &f.pm1a_evt);
 	print_gas("PM1b event", &f.pm1b_evt);
@@ -349,8 +377,8 @@ static void print_cpus(const struct acpi *acpi)
 		log_printf("MADT: none that can be used: 1 CPU\n");
 		return;
 	}
-	log_printf("MADT: %u CPUs (%u listed), local APIC %#lx, IA32_APIC_BASE %#lx, I/O APICs:", madt.cpus_enabled, madt.cpu_count,
-		   madt.lapic_address, rdmsr(MSR_APIC_BASE));
+	log_printf("MADT: %u CPUs (%u listed), local APIC %#lx, IA32_APIC_BASE %#lx, I/O APICs:",
+		   madt.cpus_enabled, madt.cpu_count, madt.lapic_address, rdmsr(MSR_APIC_BASE));
 	for (unsigned i = 0; i < madt.ioapic_count; i++)
 		log_printf(" %#lx", madt.ioapic[i].address);
 	log_printf("\nMADT: APIC IDs");
@@ -369,7 +397,8 @@ static void print_mcfg(const struct acpi *acpi)
 		struct mcfg_segment s;
 
 		if (mcfg_get(table, len, (unsigned)i, &s) == 0)
-			log_printf("MCFG: segment %u, buses %02x-%02x at %#lx\n", s.segment, s.first_bus, s.last_bus, mcfg_window_base(&s));
+			log_printf("MCFG: segment %u, buses %02x-%02x at %#lx\n", s.segment,
+				   s.first_bus, s.last_bus, mcfg_window_base(&s));
 		else
 			log_printf("MCFG: entry %d is bad\n", i);
 	}
@@ -385,7 +414,8 @@ static void print_acpi(void)
 		log_printf("ACPI: no tables\n");
 		return;
 	}
-	log_printf("ACPI: RSDP %#lx revision %u, %s %#lx\n", acpi->rsdp, acpi->revision, acpi->xsdt ? "XSDT" : "RSDT", acpi->root);
+	log_printf("ACPI: RSDP %#lx revision %u, %s %#lx\n", acpi->rsdp, acpi->revision,
+		   acpi->xsdt ? "XSDT" : "RSDT", acpi->root);
 	for (unsigned i = 0; i < acpi->root_count; i++) {
 		char name[5] = "";
 		uint64_t pa = 0;
@@ -396,7 +426,8 @@ static void print_acpi(void)
 		if (err)
 			log_printf("ACPI: entry %u cannot be read (%d)\n", i, err);
 		else
-			log_printf("ACPI: %s %012lx %u bytes%s\n", name, pa, len, good ? "" : ", BAD length or checksum");
+			log_printf("ACPI: %s %012lx %u bytes%s\n", name, pa, len,
+				   good ? "" : ", BAD length or checksum");
 	}
 	print_fadt(acpi);
 	print_cpus(acpi);
@@ -405,15 +436,15 @@ static void print_acpi(void)
 
 /* ---- PCI: configuration mechanism 1 (PCI 3.0, section 3.2.2.3.2) ---- */
 
-#define PCI_ADDRESS      0xcf8
-#define PCI_DATA         0xcfc
-#define PCI_ENABLE       UINT32_C(0x80000000)
-#define PCI_MULTI        0x800000u /* header type bit 7, in the dword at 0Ch */
-#define PCI_STATUS_CAPS  (UINT32_C(1) << 20) /* in the dword at 04h */
-#define PCI_CAP_MSI      0x05
-#define PCI_CAP_PCIE     0x10
-#define PCI_CAP_MSIX     0x11
-#define PCI_CAPS_MAX     48 /* as many as fit behind the header */
+#define PCI_ADDRESS     0xcf8
+#define PCI_DATA        0xcfc
+#define PCI_ENABLE      UINT32_C(0x80000000)
+#define PCI_MULTI       0x800000u           /* header type bit 7, in the dword at 0Ch */
+#define PCI_STATUS_CAPS (UINT32_C(1) << 20) /* in the dword at 04h */
+#define PCI_CAP_MSI     0x05
+#define PCI_CAP_PCIE    0x10
+#define PCI_CAP_MSIX    0x11
+#define PCI_CAPS_MAX    48 /* as many as fit behind the header */
 
 static uint32_t pci_read(uint32_t function, uint32_t offset)
 {
@@ -433,7 +464,8 @@ static void print_bars(uint32_t function, unsigned count)
 		} else if ((bar & 6) == 4 && i + 1 < count) {
 			uint64_t high = pci_read(function, 0x10 + 4 * (i + 1));
 
-			log_printf(" BAR%u %lx%s", i, high << 32 | (bar & ~15u), bar & 8 ? " prefetchable" : "");
+			log_printf(" BAR%u %lx%s", i, high << 32 | (bar & ~15u),
+				   bar & 8 ? " prefetchable" : "");
 			i++;
 		} else {
 			log_printf(" BAR%u %x%s", i, bar & ~15u, bar & 8 ? " prefetchable" : "");
@@ -455,7 +487,8 @@ static void print_caps(uint32_t function)
 			log_printf(" MSI%s", cap & 0x10000 ? "(on)" : "");
 			break;
 		case PCI_CAP_MSIX:
-			log_printf(" MSI-X(%u%s)", (cap >> 16 & 0x7ff) + 1, cap & 0x80000000u ? ",on" : "");
+			log_printf(" MSI-X(%u%s)", (cap >> 16 & 0x7ff) + 1,
+				   cap & 0x80000000u ? ",on" : "");
 			break;
 		case PCI_CAP_PCIE:
 			log_printf(" PCIe");
@@ -469,10 +502,12 @@ static void print_caps(uint32_t function)
 
 static void print_function(uint32_t function, uint32_t id)
 {
-	uint32_t class = pci_read(function, 8), header = pci_read(function, 0xc) >> 16 & 0x7f, command = pci_read(function, 4);
+	uint32_t class = pci_read(function, 8), header = pci_read(function, 0xc) >> 16 & 0x7f,
+		 command = pci_read(function, 4);
 
-	log_printf("PCI %02x:%02x.%u class %06x rev %02x id %04x:%04x command %04x", function >> 8, function >> 3 & 31, function & 7,
-		   class >> 8, class & 0xff, id & 0xffff, id >> 16, command & 0xffff);
+	log_printf("PCI %02x:%02x.%u class %06x rev %02x id %04x:%04x command %04x", function >> 8,
+		   function >> 3 & 31, function & 7, class >> 8, class & 0xff, id & 0xffff,
+		   id >> 16, command & 0xffff);
 	if (header == 0) {
 		uint32_t sub = pci_read(function, 0x2c);
 
@@ -535,7 +570,8 @@ static void page_through(void)
 	uint32_t pos = 0;
 
 	for (;;) {
-		static const char keys[] = "-- Space: read the report, b: from its beginning, c: continue without BitVisor, r: reboot\n";
+		static const char keys[] = "-- Space: read the report, b: from its beginning, c: "
+					   "continue without BitVisor, r: reboot\n";
 		char key;
 
 		console_show(keys, sizeof(keys) - 1);

@@ -30,11 +30,11 @@
 #include "core/x86/smp.h"
 #include "core/x86/trap.h"
 
-#define REGION_DEFAULT   (16 * UINT64_C(0x100000))
-#define REGION_CPUS      16 /* CPUs that the default size provides for */
-#define REGION_PER_CPU   UINT64_C(0x10000)
-#define PROMPT_SECONDS   30
-#define PROMPT_POLL_US   10000
+#define REGION_DEFAULT (16 * UINT64_C(0x100000))
+#define REGION_CPUS    16 /* CPUs that the default size provides for */
+#define REGION_PER_CPU UINT64_C(0x10000)
+#define PROMPT_SECONDS 30
+#define PROMPT_POLL_US 10000
 
 const struct vmm_ops *vmm_ops;
 
@@ -73,7 +73,8 @@ bool start_refuse(const char *format, ...)
 	log_printf("Press c to continue without BitVisor, r to reboot. ");
 	bool stop = config_stop_on_error(&config);
 
-	log_printf("After %u seconds: %s (vmm.on_error).\n", PROMPT_SECONDS, stop ? "stop" : "continue");
+	log_printf("After %u seconds: %s (vmm.on_error).\n", PROMPT_SECONDS,
+		   stop ? "stop" : "continue");
 	for (unsigned i = 0; i < PROMPT_SECONDS * (1000000 / PROMPT_POLL_US); i++) {
 		char key = console_poll_key();
 
@@ -144,7 +145,8 @@ static const struct madt *read_madt(const struct acpi *a)
 static uint32_t cpus_in_machine(void)
 {
 	struct acpi early;
-	const struct madt *madt = acpi_init(&early, map_table_early, NULL, boot.rsdp) == 0 ? read_madt(&early) : NULL;
+	const struct madt *madt =
+	    acpi_init(&early, map_table_early, NULL, boot.rsdp) == 0 ? read_madt(&early) : NULL;
 
 	return madt ? madt->cpus_enabled : 1;
 }
@@ -178,7 +180,8 @@ int start_early(const struct boot_info *bi)
 	log_printf("BitVisor\n");
 	config_init(&config);
 	if (boot.config)
-		config_parse_text(&config, "bitvisor.conf", (const char *)(uintptr_t)boot.config, boot.config_size, report_config, NULL);
+		config_parse_text(&config, "bitvisor.conf", (const char *)(uintptr_t)boot.config,
+				  boot.config_size, report_config, NULL);
 	config_parse_cmdline(&config, boot.cmdline, report_config, NULL);
 	if (serial_port())
 		console_serial_init(serial_port());
@@ -189,14 +192,19 @@ int start_early(const struct boot_info *bi)
 	if (boot.firmware == BOOT_UEFI)
 		return 0;
 	uint64_t size = region_bytes(cpus_in_machine());
-	int err = memmap_choose_region(boot.mmap, boot.mmap_count, size, SIZE_2M, SIZE_4G, &boot.region_base);
+	int err = memmap_choose_region(boot.mmap, boot.mmap_count, size, SIZE_2M, SIZE_4G,
+				       &boot.region_base);
 
 	if (err) {
-		start_refuse("%lu MiB of memory between 16 MiB and 4 GiB are needed in one piece, the largest is %lu MiB", size >> 20,
-			     memmap_largest_region(boot.mmap, boot.mmap_count, SIZE_2M, SIZE_4G) >> 20);
+		start_refuse("%lu MiB of memory between 16 MiB and 4 GiB are needed in one piece, "
+			     "the largest is %lu MiB",
+			     size >> 20,
+			     memmap_largest_region(boot.mmap, boot.mmap_count, SIZE_2M, SIZE_4G) >>
+				 20);
 		return err;
 	}
-	if ((err = memmap_reserve(boot.mmap, &boot.mmap_count, BOOT_MMAP_MAX, boot.region_base, size, BOOT_MMAP_RESERVED)) != 0) {
+	if ((err = memmap_reserve(boot.mmap, &boot.mmap_count, BOOT_MMAP_MAX, boot.region_base,
+				  size, BOOT_MMAP_RESERVED)) != 0) {
 		start_refuse("the firmware's memory map is too long");
 		return err;
 	}
@@ -222,7 +230,8 @@ int start_init(void)
 {
 	int err;
 
-	pages_init(boot.region_base, boot.region_size, boot.image_size ? boot.image_size : (uint64_t)(image_end - image_start));
+	pages_init(boot.region_base, boot.region_size,
+		   boot.image_size ? boot.image_size : (uint64_t)(image_end - image_start));
 	struct log_ring *log_memory = pages_take_end(LOG_RING_PAGES);
 
 	if ((err = vmmap_init(boot.mmap, boot.mmap_count)) != 0)
@@ -250,17 +259,19 @@ int start_init(void)
 		goto no_memory;
 	cpuid_init();
 	mtrr_guest_init();
-	if ((err = nested_init(boot.mmap, boot.mmap_count)) != 0 || (err = startup_init(vmm_ops == &vmm_ops_vt)) != 0)
+	if ((err = nested_init(boot.mmap, boot.mmap_count)) != 0 ||
+	    (err = startup_init(vmm_ops == &vmm_ops_vt)) != 0)
 		goto no_memory;
 	msr_init();
 	vmm_ops->policy_ready();
 	initcall_run(INITCALL_PLATFORM);
 	initcall_run(INITCALL_DRIVERS);
 	sleep_init();
-	log_printf("%s, %u CPUs, TSC %lu Hz, %zu KiB of the VMM's memory free\n", vmm_ops->name, cpu_count, clock_tsc_hz(),
-		   pages_available() * (PAGE_SIZE >> 10));
+	log_printf("%s, %u CPUs, TSC %lu Hz, %zu KiB of the VMM's memory free\n", vmm_ops->name,
+		   cpu_count, clock_tsc_hz(), pages_available() * (PAGE_SIZE >> 10));
 	if (boot.firmware == BOOT_UEFI)
-		console_release(); /* CPUs that enter do not have the firmware in their address space */
+		console_release(); /* CPUs that enter do not have the firmware in their address
+				      space */
 	return 0;
 no_memory:
 	start_refuse("its memory of %lu KiB is too small (vmm.memory)", boot.region_size >> 10);

@@ -15,15 +15,16 @@ const struct boot_info *start_boot_info(void);
 const struct acpi *start_acpi(void);
 
 /*
- * First part, in the loader's address space: log, configuration, and where the VMM will live (boot info's
- * region is set). Returns 0 or negative errno after telling the user. Context: boot CPU.
+ * First part, in the loader's address space: log, configuration, and where the VMM will live (boot
+ * info's region is set). Returns 0 or negative errno after telling the user. Context: boot CPU.
  */
 int start_early(const struct boot_info *bi);
-/* Second part, at the final place: everything up to but without entering a guest. As start_early(). */
+/* Second part, at the final place: everything up to but without entering a guest. As start_early().
+ */
 int start_init(void);
 /*
- * Tell the user why the VMM does not start, and ask: true = continue without; reboot and stop do not
- * return. On UEFI returns true at once: the loader asks. Context: boot CPU, screen still open.
+ * Tell the user why the VMM does not start, and ask: true = continue without; reboot and stop do
+ * not return. On UEFI returns true at once: the loader asks. Context: boot CPU, screen still open.
  */
 bool start_refuse(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* BIOS: start the other CPUs and the guest. */

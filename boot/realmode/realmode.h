@@ -19,7 +19,7 @@ int realmode_reserve(struct boot_info *bi);
  * done. */
 void realmode_guest_state(struct vcpu_state *s);
 /*
- * Go on without a VMM: put the code there and run it natively, with the memory map in `bi`. Context: boot
- * CPU, nothing of VMX or SVM on, no other CPU started.
+ * Go on without a VMM: put the code there and run it natively, with the memory map in `bi`.
+ * Context: boot CPU, nothing of VMX or SVM on, no other CPU started.
  */
 _Noreturn void realmode_continue_native(const struct boot_info *bi);

@@ -277,7 +277,8 @@ static EFI_STATUS status_of(EFI_STATUS s)
 
 EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table);
 
-/* CR4.LA57: the VMM's entry extends the firmware's tables, and knows those of 4 levels (SDM 3A 4.5). */
+/* CR4.LA57: the VMM's entry extends the firmware's tables, and knows those of 4 levels (SDM
+ * 3A 4.5). */
 static bool firmware_has_5_levels(void)
 {
 	uint64_t cr4;

@@ -8,8 +8,8 @@
 
 #define LARGE_WIDTH 2560 /* from here on a glyph of 8x16 pixels is too small to read */
 
-bool fbtext_init(struct fbtext *t, volatile void *pixels, size_t bytes, uint32_t width, uint32_t height,
-		 uint32_t pitch, fbtext_font font)
+bool fbtext_init(struct fbtext *t, volatile void *pixels, size_t bytes, uint32_t width,
+		 uint32_t height, uint32_t pitch, fbtext_font font)
 {
 	if (pitch == 0 || pitch % 4 || width > pitch / 4)
 		return false;
@@ -65,7 +65,8 @@ static void draw(struct fbtext *t, const uint8_t *glyph)
 	uint32_t width = FBTEXT_GLYPH_WIDTH * t->scale, height = FBTEXT_GLYPH_HEIGHT * t->scale;
 
 	for (uint32_t y = 0; y < height; y++) {
-		volatile uint32_t *p = t->pixels + (size_t)(t->row * height + y) * t->stride + t->column * width;
+		volatile uint32_t *p =
+		    t->pixels + (size_t)(t->row * height + y) * t->stride + t->column * width;
 		uint8_t bits = glyph[y / t->scale];
 
 		for (uint32_t x = 0; x < width; x++)

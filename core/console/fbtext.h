@@ -24,16 +24,17 @@ struct fbtext {
 };
 
 /*
- * `bytes` of memory at `pixels` (4-byte aligned) can be written; lines that reach beyond are not used.
- * `pitch`: bytes from a line to the next. False, and nothing can be drawn: pitch no multiple of 4 or
- * shorter than a line, or not even one character fits. Draws nothing yet. Pure.
+ * `bytes` of memory at `pixels` (4-byte aligned) can be written; lines that reach beyond are not
+ * used. `pitch`: bytes from a line to the next. False, and nothing can be drawn: pitch no multiple
+ * of 4 or shorter than a line, or not even one character fits. Draws nothing yet. Pure.
  */
-bool fbtext_init(struct fbtext *t, volatile void *pixels, size_t bytes, uint32_t width, uint32_t height,
-		 uint32_t pitch, fbtext_font font);
+bool fbtext_init(struct fbtext *t, volatile void *pixels, size_t bytes, uint32_t width,
+		 uint32_t height, uint32_t pitch, fbtext_font font);
 /* Black, next character at the top left. */
 void fbtext_clear(struct fbtext *t);
 /*
- * Draw. '\n' begins a line, '\t' is a blank, other characters outside the font are '?'. The memory is never read, since
- * that is slow; a text longer than the screen goes on below its first FBTEXT_KEEP rows.
+ * Draw. '\n' begins a line, '\t' is a blank, other characters outside the font are '?'. The memory
+ * is never read, since that is slow; a text longer than the screen goes on below its first
+ * FBTEXT_KEEP rows.
  */
 void fbtext_put(struct fbtext *t, const char *text, size_t length);

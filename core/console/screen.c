@@ -22,7 +22,9 @@ typedef void(__attribute__((ms_abi)) * conout_fn)(uint64_t this, const char *tex
 static conout_fn conout;
 static uint64_t conout_this;
 
-#define FB_MAP_MAX UINT64_C(0x1000000) /* bytes of the frame buffer that are mapped: the upper part of a large one */
+#define FB_MAP_MAX                                                                                 \
+	UINT64_C(0x1000000) /* bytes of the frame buffer that are mapped: the upper part of a      \
+			       large one */
 static struct fbtext fb;
 static bool has_fb;
 
@@ -129,7 +131,8 @@ void console_remap(const struct boot_info *bi)
 		bytes = FB_MAP_MAX;
 	void *pixels = bytes ? vmmap_device(f->base, bytes) : NULL;
 
-	has_fb = pixels && fbtext_init(&fb, pixels, bytes, f->width, f->height, f->pitch, font_8x16);
+	has_fb =
+	    pixels && fbtext_init(&fb, pixels, bytes, f->width, f->height, f->pitch, font_8x16);
 }
 
 void console_release(void)
@@ -173,8 +176,9 @@ static void vga_text_mode(void)
 void console_panic(void)
 {
 	if (firmware != BOOT_BIOS) {
-		/* before the guest runs, the firmware's console shows it; later the guest may have moved the frame
-		 * buffer, but nothing better is known, and nothing is left to lose */
+		/* before the guest runs, the firmware's console shows it; later the guest may have
+		 * moved the frame buffer, but nothing better is known, and nothing is left to lose
+		 */
 		if (!conout && has_fb) {
 			fbtext_clear(&fb);
 			log_add_sink_quiet(fb_put);

@@ -1,4 +1,5 @@
-/* NMI ownership: the VMM takes every NMI, finds its cause, and gives the guest what is the guest's. */
+/* NMI ownership: the VMM takes every NMI, finds its cause, and gives the guest what is the guest's.
+ */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "core/vm/nmi.h"
 #include "core/boot.h"
@@ -15,15 +16,15 @@
 #define STOP_TIMEOUT_US 100000
 
 /*
- * A kick sets its bits before it sends its NMI. NMIs on their way to a CPU are counted, and each NMI that
- * is seen there claims one before any goes to the guest, so a kick never becomes an NMI that the guest
- * did not get. NMIs merge in the hardware, so a claim may be left over; it expires, else it would swallow
- * an NMI of the guest's much later.
+ * A kick sets its bits before it sends its NMI. NMIs on their way to a CPU are counted, and each
+ * NMI that is seen there claims one before any goes to the guest, so a kick never becomes an NMI
+ * that the guest did not get. NMIs merge in the hardware, so a claim may be left over; it expires,
+ * else it would swallow an NMI of the guest's much later.
  */
 #define CLAIM_EXPIRES_US 1000000
 
 static struct {
-	uint32_t sent; /* atomic */
+	uint32_t sent;    /* atomic */
 	uint64_t last_us; /* of the newest kick */
 } kicks_under_way[BOOT_MAX_CPUS];
 
@@ -47,7 +48,8 @@ void nmi_host_machine_check(void)
 		vmm_ops->force_exit(v);
 }
 
-/* Requests to flush so far. A CPU notes which it has seen before it flushes: requests may overlap. */
+/* Requests to flush so far. A CPU notes which it has seen before it flushes: requests may overlap.
+ */
 static uint32_t flushes_wanted; /* atomic */
 
 void nmi_flush_self(struct vcpu *v)
@@ -78,13 +80,14 @@ static bool claim_kick(uint32_t index)
 {
 	uint32_t n = __atomic_load_n(&kicks_under_way[index].sent, __ATOMIC_ACQUIRE);
 
-	if (n && clock_us() - __atomic_load_n(&kicks_under_way[index].last_us, __ATOMIC_RELAXED) > CLAIM_EXPIRES_US) {
+	if (n && clock_us() - __atomic_load_n(&kicks_under_way[index].last_us, __ATOMIC_RELAXED) >
+		     CLAIM_EXPIRES_US) {
 		__atomic_store_n(&kicks_under_way[index].sent, 0, __ATOMIC_RELEASE);
 		return false;
 	}
 	while (n) {
-		if (__atomic_compare_exchange_n(&kicks_under_way[index].sent, &n, n - 1, false, __ATOMIC_ACQ_REL,
-						__ATOMIC_ACQUIRE))
+		if (__atomic_compare_exchange_n(&kicks_under_way[index].sent, &n, n - 1, false,
+						__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 			return true;
 	}
 	return false;
@@ -92,7 +95,8 @@ static bool claim_kick(uint32_t index)
 
 void nmi_exit(struct vcpu *v, bool from_guest)
 {
-	uint32_t seen = __atomic_exchange_n(&v->host_nmi, 0, __ATOMIC_ACQ_REL) + (from_guest ? 1 : 0);
+	uint32_t seen =
+	    __atomic_exchange_n(&v->host_nmi, 0, __ATOMIC_ACQ_REL) + (from_guest ? 1 : 0);
 
 	nmi_take_kicks(v);
 	if (v->mc_pending) {
@@ -109,7 +113,8 @@ void nmi_kick(uint32_t index, uint32_t kicks)
 {
 	struct cpu *c = cpus[index];
 
-	if (__atomic_fetch_or(&c->vcpu.kick, kicks, __ATOMIC_SEQ_CST) & kicks & ~(uint32_t)KICK_STOP)
+	if (__atomic_fetch_or(&c->vcpu.kick, kicks, __ATOMIC_SEQ_CST) & kicks &
+	    ~(uint32_t)KICK_STOP)
 		return; /* the same is already under way */
 	__atomic_store_n(&kicks_under_way[index].last_us, clock_us(), __ATOMIC_RELAXED);
 	__atomic_fetch_add(&kicks_under_way[index].sent, 1, __ATOMIC_RELEASE);
@@ -126,7 +131,8 @@ static bool may_hold_translations(uint32_t index)
 
 void nmi_flush_all(void)
 {
-	struct cpu *self = this_cpu(); /* during start-up not a CPU's block, and then no CPU is active */
+	struct cpu *self =
+	    this_cpu(); /* during start-up not a CPU's block, and then no CPU is active */
 	uint32_t mine = __atomic_add_fetch(&flushes_wanted, 1, __ATOMIC_SEQ_CST);
 
 	for (uint32_t i = 0; i < cpu_count; i++) {
@@ -142,7 +148,8 @@ void nmi_flush_all(void)
 		if (cpus[i] == self)
 			continue;
 		while (may_hold_translations(i) &&
-		       (int32_t)(__atomic_load_n(&cpus[i]->vcpu.flushes_done, __ATOMIC_ACQUIRE) - mine) < 0)
+		       (int32_t)(__atomic_load_n(&cpus[i]->vcpu.flushes_done, __ATOMIC_ACQUIRE) -
+				 mine) < 0)
 			nmi_take_kicks(&self->vcpu); /* the other one may be waiting for this one */
 	}
 }
@@ -164,7 +171,9 @@ void nmi_stop_wait(void)
 	for (uint32_t i = 0; i < cpu_count; i++) {
 		if (cpus[i] == self || __atomic_load_n(&cpus[i]->online, __ATOMIC_ACQUIRE) != 1)
 			continue;
-		for (unsigned us = 0; us < STOP_TIMEOUT_US && !__atomic_load_n(&cpus[i]->stopped, __ATOMIC_ACQUIRE); us += 100)
+		for (unsigned us = 0;
+		     us < STOP_TIMEOUT_US && !__atomic_load_n(&cpus[i]->stopped, __ATOMIC_ACQUIRE);
+		     us += 100)
 			clock_delay_us(100);
 	}
 }

@@ -1,4 +1,5 @@
-/* NMI ownership: the VMM takes every NMI, finds its cause, and gives the guest what is the guest's. */
+/* NMI ownership: the VMM takes every NMI, finds its cause, and gives the guest what is the guest's.
+ */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #pragma once
 #include <stdbool.h>
@@ -6,29 +7,33 @@
 #include "core/vm/vcpu.h"
 
 /*
- * From the IDT: an NMI in host mode. Only records it and, where hardware does not hold it back, makes
- * the coming entry exit at once.
+ * From the IDT: an NMI in host mode. Only records it and, where hardware does not hold it back,
+ * makes the coming entry exit at once.
  */
 void nmi_host(void);
-/* From the IDT: a machine check in host mode from which execution can go on; the guest gets it at its next entry. */
+/* From the IDT: a machine check in host mode from which execution can go on; the guest gets it at
+ * its next entry. */
 void nmi_host_machine_check(void);
 /*
- * The exit for an NMI, or an exit forced by nmi_host(): decide whose it is. Kicks are taken first; what
- * nobody claims is injected. `from_guest` is true when this exit itself stands for one more NMI.
- * Context: exit handler of `v`.
+ * The exit for an NMI, or an exit forced by nmi_host(): decide whose it is. Kicks are taken first;
+ * what nobody claims is injected. `from_guest` is true when this exit itself stands for one more
+ * NMI. Context: exit handler of `v`.
  */
 void nmi_exit(struct vcpu *v, bool from_guest);
 /* Run what the kick word asks for. Context: exit handler, or a CPU that waits in the VMM. */
 void nmi_take_kicks(struct vcpu *v);
 /*
- * Ask CPU `index` for `kicks` (enum kick bits) and make it exit. Returns at once. The guest's ICR is
- * preserved. Context: any but the NMI handler.
+ * Ask CPU `index` for `kicks` (enum kick bits) and make it exit. Returns at once. The guest's ICR
+ * is preserved. Context: any but the NMI handler.
  */
 void nmi_kick(uint32_t index, uint32_t kicks);
-/* Flush this CPU's nested translations, and answer all requests for that so far. Context: exit handler of `v`. */
+/* Flush this CPU's nested translations, and answer all requests for that so far. Context: exit
+ * handler of `v`. */
 void nmi_flush_self(struct vcpu *v);
-/* Make every active CPU flush its nested translations, this one included, and wait until all did. */
+/* Make every active CPU flush its nested translations, this one included, and wait until all did.
+ */
 void nmi_flush_all(void);
-/* Panic: tell the other CPUs to stop; then wait, 100 ms each, until each has (struct cpu.stopped). */
+/* Panic: tell the other CPUs to stop; then wait, 100 ms each, until each has (struct cpu.stopped).
+ */
 void nmi_stop_others(void);
 void nmi_stop_wait(void);

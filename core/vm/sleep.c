@@ -16,7 +16,8 @@ static void pm1_control(void *arg, const struct io_access *io, uint32_t *value)
 {
 	uint16_t type = s3_type[(uintptr_t)arg];
 
-	if (io->write && io->size >= 2 && has_s3 && (*value & FADT_SLP_EN) && (*value & FADT_SLP_TYP_MASK) == type) {
+	if (io->write && io->size >= 2 && has_s3 && (*value & FADT_SLP_EN) &&
+	    (*value & FADT_SLP_TYP_MASK) == type) {
 		log_printf("Suspend to RAM refused: not supported yet\n");
 		return;
 	}

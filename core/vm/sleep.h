@@ -2,5 +2,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #pragma once
 
-/* Watch PM1 control: S3 is refused and hidden until the VMM can resume. Context: boot CPU, start-up. */
+/* Watch PM1 control: S3 is refused and hidden until the VMM can resume. Context: boot CPU,
+ * start-up. */
 void sleep_init(void);

@@ -15,8 +15,19 @@
 #include "core/x86/percpu.h"
 
 /* APIC registers that INIT sets (SDM 3A 11.4.7.3) or that address this CPU logically. */
-enum { APIC_TPR = 0x80, APIC_EOI = 0xb0, APIC_LDR = 0xd0, APIC_DFR = 0xe0, APIC_SVR = 0xf0, APIC_ISR = 0x100,
-       APIC_LVT_CMCI = 0x2f0, APIC_LVT_TIMER = 0x320, APIC_LVT_ERROR = 0x370, APIC_TIMER_INITIAL = 0x380, APIC_TIMER_DIVIDE = 0x3e0 };
+enum {
+	APIC_TPR = 0x80,
+	APIC_EOI = 0xb0,
+	APIC_LDR = 0xd0,
+	APIC_DFR = 0xe0,
+	APIC_SVR = 0xf0,
+	APIC_ISR = 0x100,
+	APIC_LVT_CMCI = 0x2f0,
+	APIC_LVT_TIMER = 0x320,
+	APIC_LVT_ERROR = 0x370,
+	APIC_TIMER_INITIAL = 0x380,
+	APIC_TIMER_DIVIDE = 0x3e0
+};
 #define LVT_MASKED 0x10000u
 
 static bool use_icr;
@@ -95,7 +106,8 @@ static bool logical_match(uint32_t index, uint32_t destination, bool x2apic)
 	return (dest >> 4) == (ldr >> 4) && (dest & ldr & 0xf);
 }
 
-static bool is_target(uint32_t index, uint32_t self, uint32_t destination, uint32_t icr, bool x2apic)
+static bool is_target(uint32_t index, uint32_t self, uint32_t destination, uint32_t icr,
+		      bool x2apic)
 {
 	switch (APIC_ICR_SHORTHAND(icr)) {
 	case APIC_TO_SELF:
@@ -123,8 +135,10 @@ static void post_sipi(struct vcpu *v, uint8_t vector)
 	uint32_t none = 0;
 
 	/* taken by a CPU that waits for it or is about to; others ignore it (SDM 3A 9.4.3) */
-	if (v->run_state == RUN_WAIT_FOR_SIPI || __atomic_load_n(&v->init_pending, __ATOMIC_SEQ_CST))
-		__atomic_compare_exchange_n(&v->sipi_vector, &none, 0x100u | vector, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+	if (v->run_state == RUN_WAIT_FOR_SIPI ||
+	    __atomic_load_n(&v->init_pending, __ATOMIC_SEQ_CST))
+		__atomic_compare_exchange_n(&v->sipi_vector, &none, 0x100u | vector, false,
+					    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
 
 bool startup_icr(struct vcpu *v, uint32_t destination, uint32_t icr)
@@ -161,8 +175,8 @@ static void apic_reset(void)
 	struct {
 		uint16_t reg;
 		uint32_t value;
-	} const reset[] = { { APIC_TIMER_INITIAL, 0 }, { APIC_TIMER_DIVIDE, 0 }, { APIC_TPR, 0 }, { APIC_LDR, 0 },
-			    { APIC_DFR, 0xffffffff }, { APIC_SVR, 0xff } };
+	} const reset[] = {{APIC_TIMER_INITIAL, 0}, {APIC_TIMER_DIVIDE, 0}, {APIC_TPR, 0},
+			   {APIC_LDR, 0},           {APIC_DFR, 0xffffffff}, {APIC_SVR, 0xff}};
 
 	for (unsigned reg = APIC_LVT_TIMER; reg <= APIC_LVT_ERROR; reg += 0x10) {
 		if (x2)
@@ -201,7 +215,7 @@ static void apic_reset(void)
 /* Registers after INIT: SDM 3A table 10-1, APM 2 table 14-1. */
 static void state_after_init(struct vcpu *v, struct vcpu_state *s)
 {
-	struct seg_state data = { 0, 0x93, 0xffff, 0 };
+	struct seg_state data = {0, 0x93, 0xffff, 0};
 
 	vmm_ops->state_get(v, s);
 	uint64_t cache = s->cr0 & (CR0_CD | CR0_NW); /* INIT leaves them */
@@ -213,9 +227,9 @@ static void state_after_init(struct vcpu *v, struct vcpu_state *s)
 	s->rflags = RFLAGS_FIXED;
 	for (unsigned i = 0; i < SEG_LDTR; i++)
 		s->seg[i] = data;
-	s->seg[SEG_CS] = (struct seg_state){ 0xf000, 0x9b, 0xffff, 0xffff0000 };
-	s->seg[SEG_LDTR] = (struct seg_state){ 0, 0x82, 0xffff, 0 };
-	s->seg[SEG_TR] = (struct seg_state){ 0, 0x8b, 0xffff, 0 };
+	s->seg[SEG_CS] = (struct seg_state){0xf000, 0x9b, 0xffff, 0xffff0000};
+	s->seg[SEG_LDTR] = (struct seg_state){0, 0x82, 0xffff, 0};
+	s->seg[SEG_TR] = (struct seg_state){0, 0x8b, 0xffff, 0};
 	s->gdtr.limit = s->idtr.limit = 0xffff;
 	s->cr0 = CR0_ET | cache;
 	s->dr6 = 0xffff0ff0;
@@ -325,8 +339,9 @@ static enum exit_result apic_page_write(struct vcpu *v, const struct mem_fault *
 		static bool logged;
 
 		if (!logged)
-			log_printf("Local APIC: store at %#x by %02x %02x %02x %02x not understood\n", offset, bytes[0],
-				   bytes[1], bytes[2], bytes[3]);
+			log_printf(
+			    "Local APIC: store at %#x by %02x %02x %02x %02x not understood\n",
+			    offset, bytes[0], bytes[1], bytes[2], bytes[3]);
 		logged = true;
 		return emulate_ud(v);
 	}

@@ -6,23 +6,26 @@
 #include "core/vm/vcpu.h"
 
 /*
- * Decide from vmm.startup and vmm.apic how start-up messages are seen, and set the traps. `has_sipi_exits`:
- * the CPUs report INIT and start-up IPIs by exits (VT-x). Context: boot CPU, after nested_init().
+ * Decide from vmm.startup and vmm.apic how start-up messages are seen, and set the traps.
+ * `has_sipi_exits`: the CPUs report INIT and start-up IPIs by exits (VT-x). Context: boot CPU,
+ * after nested_init().
  */
 int startup_init(bool has_sipi_exits);
 /*
- * The CPU waits for its start-up IPI as guest, which blocks NMIs: it can be asked for nothing, and drops its
- * nested translations when it goes on. Context: any CPU.
+ * The CPU waits for its start-up IPI as guest, which blocks NMIs: it can be asked for nothing, and
+ * drops its nested translations when it goes on. Context: any CPU.
  */
 bool startup_waits_in_cpu(const struct vcpu *v);
 /* True when start-up messages are taken from writes to the ICR. */
 bool startup_uses_icr(void);
 /*
- * The guest writes its ICR: `destination` as the APIC's mode has it, `icr` the low half. Returns true when
- * the message was an INIT or start-up IPI and has been carried out; else the caller sends it.
+ * The guest writes its ICR: `destination` as the APIC's mode has it, `icr` the low half. Returns
+ * true when the message was an INIT or start-up IPI and has been carried out; else the caller sends
+ * it.
  */
 bool startup_icr(struct vcpu *v, uint32_t destination, uint32_t icr);
-/* This CPU got an INIT (exit, mailbox, or #SX): state as after INIT; all but the boot CPU then wait for a SIPI. */
+/* This CPU got an INIT (exit, mailbox, or #SX): state as after INIT; all but the boot CPU then wait
+ * for a SIPI. */
 void startup_take_init(struct vcpu *v);
 /* This CPU got a start-up IPI while waiting for one. */
 void startup_take_sipi(struct vcpu *v, uint8_t vector);
@@ -31,6 +34,6 @@ void startup_take_sipi(struct vcpu *v, uint8_t vector);
 void startup_check(struct vcpu *v);
 /* From the trap handler: an INIT arrived while the host ran (#SX of AMD-V). */
 void startup_host_init(void);
-/* The guest moves its APIC or changes its mode: IA32_APIC_BASE is about to become `value`. 0, or negative errno
- * when the new page cannot be watched. Context: exit handler. */
+/* The guest moves its APIC or changes its mode: IA32_APIC_BASE is about to become `value`. 0, or
+ * negative errno when the new page cannot be watched. Context: exit handler. */
 int startup_apic_base(struct vcpu *v, uint64_t value);

@@ -1,11 +1,23 @@
-/* The guest's CPU: registers that exits save, neutral exit records, and the state that hand-over moves. */
+/* The guest's CPU: registers that exits save, neutral exit records, and the state that hand-over
+ * moves. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
 #include "core/addr.h"
 
-enum gpr { GPR_RAX, GPR_RCX, GPR_RDX, GPR_RBX, GPR_RSP, GPR_RBP, GPR_RSI, GPR_RDI, GPR_R8, GPR_COUNT = 16 };
+enum gpr {
+	GPR_RAX,
+	GPR_RCX,
+	GPR_RDX,
+	GPR_RBX,
+	GPR_RSP,
+	GPR_RBP,
+	GPR_RSI,
+	GPR_RDI,
+	GPR_R8,
+	GPR_COUNT = 16
+};
 
 /* Segment attributes as in a VMCB: bits 0-3 type, 4 S, 5-6 DPL, 7 P, 8 AVL, 9 L, 10 D/B, 11 G. */
 #define SEG_ATTR_P  0x80u
@@ -14,7 +26,7 @@ enum gpr { GPR_RAX, GPR_RCX, GPR_RDX, GPR_RBX, GPR_RSP, GPR_RBP, GPR_RSI, GPR_RD
 
 struct seg_state {
 	uint16_t selector;
-	uint16_t attr; /* 0: unusable */
+	uint16_t attr;  /* 0: unusable */
 	uint32_t limit; /* bytes, granularity applied */
 	uint64_t base;
 };
@@ -27,8 +39,8 @@ struct table_state {
 };
 
 /*
- * A stopped CPU's architectural state: what hand-over captures, loads and gives back. Registers that an
- * entry does not touch (x87, vector, DR0-3, most MSRs) stay in the CPU and are not here.
+ * A stopped CPU's architectural state: what hand-over captures, loads and gives back. Registers
+ * that an entry does not touch (x87, vector, DR0-3, most MSRs) stay in the CPU and are not here.
  */
 struct vcpu_state {
 	uint64_t gpr[GPR_COUNT];
@@ -67,41 +79,45 @@ struct mem_fault {
 
 /* What a neutral handler decided about the instruction that exited. */
 enum exit_result {
-	EXIT_RESUME, /* RIP stays: retry, or the handler set it, or an event was injected */
+	EXIT_RESUME,  /* RIP stays: retry, or the handler set it, or an event was injected */
 	EXIT_ADVANCE, /* the instruction is done */
 };
 
-/* What an exiting CPU does before it goes on; bits in struct vcpu.kick, set by other CPUs with an NMI. */
+/* What an exiting CPU does before it goes on; bits in struct vcpu.kick, set by other CPUs with an
+ * NMI. */
 enum kick {
-	KICK_FLUSH = 1 << 0, /* nested translations are stale */
-	KICK_STOP = 1 << 1, /* panic: dump and stop */
+	KICK_FLUSH = 1 << 0,   /* nested translations are stale */
+	KICK_STOP = 1 << 1,    /* panic: dump and stop */
 	KICK_STARTUP = 1 << 2, /* INIT or start-up IPI in the mailbox */
-	KICK_NMI = 1 << 3, /* deliver the NMI that waits behind another event */
+	KICK_NMI = 1 << 3,     /* deliver the NMI that waits behind another event */
 };
 
 enum run_state {
-	RUN_GUEST, /* runs guest code */
+	RUN_GUEST,         /* runs guest code */
 	RUN_WAIT_FOR_SIPI, /* parked in the VMM until a start-up IPI */
 };
 
 struct vcpu {
 	uint64_t gpr[GPR_COUNT]; /* RAX and RSP: valid in exit handlers only (vendor keeps them) */
-	uint64_t vendor_pa; /* physical address of VMCB or VMCS; asm reads it at offset 128 */
-	uint64_t vendor_host_pa; /* AMD-V: VMCB that holds the host's TR, FS, GS...; asm: offset 136 */
-	void *vendor; /* VMCB, or the VT-x private block */
-	uint64_t launched; /* VT-x: VMLAUNCH done; asm: offset 152 */
+	uint64_t vendor_pa;      /* physical address of VMCB or VMCS; asm reads it at offset 128 */
+	uint64_t
+	    vendor_host_pa; /* AMD-V: VMCB that holds the host's TR, FS, GS...; asm: offset 136 */
+	void *vendor;       /* VMCB, or the VT-x private block */
+	uint64_t launched;  /* VT-x: VMLAUNCH done; asm: offset 152 */
 
-	uint32_t kick; /* atomic; bits of enum kick */
-	uint32_t host_nmi; /* NMIs taken in host mode and not yet accounted for; atomic, also from the NMI handler */
+	uint32_t kick;     /* atomic; bits of enum kick */
+	uint32_t host_nmi; /* NMIs taken in host mode and not yet accounted for; atomic, also from
+			      the NMI handler */
 	uint32_t init_pending; /* atomic: INIT arrived */
-	uint32_t sipi_vector; /* atomic: 0x100 | vector of a start-up IPI, 0 none */
-	uint32_t mc_pending; /* a machine check hit the host and belongs to the guest; set by its handler */
+	uint32_t sipi_vector;  /* atomic: 0x100 | vector of a start-up IPI, 0 none */
+	uint32_t mc_pending;   /* a machine check hit the host and belongs to the guest; set by its
+				  handler */
 	enum run_state run_state;
-	bool active; /* this CPU runs under the VMM */
+	bool active;           /* this CPU runs under the VMM */
 	uint32_t flushes_done; /* atomic: answers KICK_FLUSH, see nmi_flush_all() */
-	bool nmi_blocked; /* the guest is in its NMI handler (AMD-V tracks it by IRET) */
-	bool nmi_pending; /* one NMI waits for the guest's handler to end */
-	uint64_t apic_base; /* guest's IA32_APIC_BASE as last seen */
+	bool nmi_blocked;      /* the guest is in its NMI handler (AMD-V tracks it by IRET) */
+	bool nmi_pending;      /* one NMI waits for the guest's handler to end */
+	uint64_t apic_base;    /* guest's IA32_APIC_BASE as last seen */
 
 	/* length cache of one entry an instruction kind: exits without a saved next RIP */
 	struct {
@@ -110,7 +126,7 @@ struct vcpu {
 		uint8_t length;
 	} length_cache[4];
 
-	uint64_t exits; /* all exits of this CPU */
+	uint64_t exits;           /* all exits of this CPU */
 	uint32_t exit_count[192]; /* per vendor row of the exit table */
-	uint64_t refused_writes; /* guest writes into the VMM's region that were dropped */
+	uint64_t refused_writes;  /* guest writes into the VMM's region that were dropped */
 };

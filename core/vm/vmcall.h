@@ -21,7 +21,8 @@ struct vmcall {
 /* Asked in RCX with call 0: a VMM that answers with the complement there is this one. */
 #define VMCALL_MAGIC UINT64_C(0x4249545649534f52)
 
-/* True when this code already runs as a guest of this VMM. Context: start-up, the VMM's IDT loaded. */
+/* True when this code already runs as a guest of this VMM. Context: start-up, the VMM's IDT loaded.
+ */
 bool vmcall_is_guest(void);
 /* The exit. */
 enum exit_result vmcall_exit(struct vcpu *v);

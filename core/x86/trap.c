@@ -56,7 +56,8 @@ void trap_handle(struct trap_frame *f)
 		nmi_host();
 		return;
 	}
-	/* MCG_STATUS.RIPV (SDM 3B 16.3.1.2): the interrupted instruction can go on, so the guest's handler decides */
+	/* MCG_STATUS.RIPV (SDM 3B 16.3.1.2): the interrupted instruction can go on, so the guest's
+	 * handler decides */
 	if (f->vector == VECTOR_MC && cpu_count && (rdmsr(MSR_MCG_STATUS) & 1)) {
 		nmi_host_machine_check();
 		return;

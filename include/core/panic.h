@@ -8,7 +8,8 @@ _Noreturn void panic(const char *format, ...) __attribute__((format(printf, 1, 2
 struct trap_frame;
 /* The same for an exception of the VMM itself. */
 _Noreturn void panic_trap(const struct trap_frame *f);
-/* This CPU was told to stop by another one's panic: leave the guest's state in its block, and stay. */
+/* This CPU was told to stop by another one's panic: leave the guest's state in its block, and stay.
+ */
 _Noreturn void panic_stop(void);
 
 _Noreturn void assert_failed(const char *expression, const char *function, const char *file,

@@ -29,7 +29,8 @@ static int make_font(void **state)
 static unsigned char read_back(const struct fbtext *t, uint32_t row, uint32_t column)
 {
 	unsigned char c = 0;
-	const volatile uint32_t *p = t->pixels + (size_t)(row * 16 + 1) * t->scale * t->stride + column * 8 * t->scale;
+	const volatile uint32_t *p =
+	    t->pixels + (size_t)(row * 16 + 1) * t->scale * t->stride + column * 8 * t->scale;
 
 	for (unsigned x = 0; x < 8; x++) {
 		if (p[x * t->scale] == WHITE)
@@ -46,27 +47,28 @@ static void test_geometry(void **state)
 		bool ok;
 		uint32_t columns, rows, scale;
 	} rows[] = {
-		{ 800, 600, 3200, 3200 * 600, true, 100, 37, 1 },
-		{ 1024, 768, 4096, 4096 * 768, true, 128, 48, 1 },
-		{ 1366, 768, 1376 * 4, 1376 * 4 * 768, true, 170, 48, 1 },
-		{ 3840, 2160, 15360, 15360 * 2160, true, 240, 67, 2 },
-		{ 3840, 2160, 15360, 15360 * 100, true, 240, 3, 2 }, /* only part of it can be written */
-		{ 8, 16, 32, 32 * 16, true, 1, 1, 1 },
-		{ 7, 16, 32, 32 * 16, false, 0, 0, 0 },
-		{ 8, 16, 32, 32 * 15, false, 0, 0, 0 },
-		{ 8, 15, 32, 32 * 16, false, 0, 0, 0 },
-		{ 9, 16, 32, 32 * 16, false, 0, 0, 0 }, /* line longer than the pitch */
-		{ 8, 16, 34, 34 * 16, false, 0, 0, 0 },
-		{ 8, 16, 0, 0, false, 0, 0, 0 },
-		{ 0, 0, 4, 0, false, 0, 0, 0 },
-		{ UINT32_MAX, UINT32_MAX, 4096, 4096, false, 0, 0, 0 },
+	    {800, 600, 3200, 3200 * 600, true, 100, 37, 1},
+	    {1024, 768, 4096, 4096 * 768, true, 128, 48, 1},
+	    {1366, 768, 1376 * 4, 1376 * 4 * 768, true, 170, 48, 1},
+	    {3840, 2160, 15360, 15360 * 2160, true, 240, 67, 2},
+	    {3840, 2160, 15360, 15360 * 100, true, 240, 3, 2}, /* only part of it can be written */
+	    {8, 16, 32, 32 * 16, true, 1, 1, 1},
+	    {7, 16, 32, 32 * 16, false, 0, 0, 0},
+	    {8, 16, 32, 32 * 15, false, 0, 0, 0},
+	    {8, 15, 32, 32 * 16, false, 0, 0, 0},
+	    {9, 16, 32, 32 * 16, false, 0, 0, 0}, /* line longer than the pitch */
+	    {8, 16, 34, 34 * 16, false, 0, 0, 0},
+	    {8, 16, 0, 0, false, 0, 0, 0},
+	    {0, 0, 4, 0, false, 0, 0, 0},
+	    {UINT32_MAX, UINT32_MAX, 4096, 4096, false, 0, 0, 0},
 	};
 	struct fbtext t;
 	uint32_t none;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		bool ok = fbtext_init(&t, &none, rows[i].bytes, rows[i].width, rows[i].height, rows[i].pitch, font);
+		bool ok = fbtext_init(&t, &none, rows[i].bytes, rows[i].width, rows[i].height,
+				      rows[i].pitch, font);
 
 		assert_int_equal(ok, rows[i].ok);
 		if (!ok)
@@ -77,15 +79,17 @@ static void test_geometry(void **state)
 	}
 }
 
-/* Exactly `bytes` of heap: ASan sees the first byte outside; the pixels between lines keep their paint. */
+/* Exactly `bytes` of heap: ASan sees the first byte outside; the pixels between lines keep their
+ * paint. */
 static void test_bounds(void **state)
 {
 	static const struct {
 		uint32_t width, height, pitch;
 		size_t cut; /* bytes missing at the end */
 	} rows[] = {
-		{ 8, 16, 32, 0 },    { 17, 35, 100, 0 }, { 100, 50, 400, 1 }, { 100, 500, 416, 399 },
-		{ 64, 900, 260, 0 }, { 2560, 70, 2561 * 4, 0 }, { 2565, 65, 2600 * 4, 17 },
+	    {8, 16, 32, 0},           {17, 35, 100, 0},  {100, 50, 400, 1},
+	    {100, 500, 416, 399},     {64, 900, 260, 0}, {2560, 70, 2561 * 4, 0},
+	    {2565, 65, 2600 * 4, 17},
 	};
 
 	(void)state;
@@ -96,7 +100,8 @@ static void test_bounds(void **state)
 
 		for (size_t k = 0; k < bytes / 4; k++)
 			memory[k] = PAINT;
-		assert_true(fbtext_init(&t, memory, bytes, rows[i].width, rows[i].height, rows[i].pitch, font));
+		assert_true(fbtext_init(&t, memory, bytes, rows[i].width, rows[i].height,
+					rows[i].pitch, font));
 		fbtext_clear(&t);
 		for (unsigned k = 0; k < 20000; k++) {
 			char c = (char)(k * 7 % 256);
@@ -133,7 +138,7 @@ static void test_glyphs(void **state)
 	assert_int_equal(read_back(&t, 1, 1), 'z');
 	for (unsigned x = 0; x < 32; x++)
 		assert_int_equal(memory[x], WHITE); /* line 0 of each glyph */
-	assert_int_equal(memory[80 + 0], 0);		/* 'A' = 41h: bits 6 and 0 */
+	assert_int_equal(memory[80 + 0], 0);        /* 'A' = 41h: bits 6 and 0 */
 	assert_int_equal(memory[80 + 1], WHITE);
 	assert_int_equal(memory[80 + 2], 0);
 	assert_int_equal(memory[80 + 7], WHITE);
@@ -166,11 +171,12 @@ static void test_long_text(void **state)
 	assert_true(fbtext_init(&t, memory, sizeof(memory), 16, 16 * 30, 64, font));
 	fbtext_clear(&t);
 	for (unsigned i = 0; i < 30; i++)
-		fbtext_put(&t, (const char[]){ (char)('A' + i), '\n' }, 2);
+		fbtext_put(&t, (const char[]){(char)('A' + i), '\n'}, 2);
 	/* row 30 is row FBTEXT_KEEP: cleared, with the one below; the first ones are still there */
 	assert_int_equal(t.row, FBTEXT_KEEP);
 	for (uint32_t i = 0; i < 30; i++)
-		assert_int_equal(read_back(&t, i, 0), i == FBTEXT_KEEP || i == FBTEXT_KEEP + 1 ? 0 : 'A' + i);
+		assert_int_equal(read_back(&t, i, 0),
+				 i == FBTEXT_KEEP || i == FBTEXT_KEEP + 1 ? 0 : 'A' + i);
 	fbtext_put(&t, "abc", 3); /* wraps after two columns */
 	assert_int_equal(read_back(&t, FBTEXT_KEEP, 0), 'a');
 	assert_int_equal(read_back(&t, FBTEXT_KEEP, 1), 'b');
@@ -181,8 +187,9 @@ static void test_long_text(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_geometry), cmocka_unit_test(test_bounds),	   cmocka_unit_test(test_glyphs),
-		cmocka_unit_test(test_scaled),	 cmocka_unit_test(test_long_text),
+	    cmocka_unit_test(test_geometry),  cmocka_unit_test(test_bounds),
+	    cmocka_unit_test(test_glyphs),    cmocka_unit_test(test_scaled),
+	    cmocka_unit_test(test_long_text),
 	};
 
 	return cmocka_run_group_tests(tests, make_font, NULL);

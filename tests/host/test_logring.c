@@ -45,8 +45,14 @@ static void test_wrap(void **state)
 	logring_init(&ring);
 	/* 8192 lines of 8 bytes fill it; one more and the oldest is gone */
 	for (unsigned i = 0; i <= LOG_RING_SIZE / 8; i++) {
-		char text[9] = { (char)('0' + i / 1000 % 10), (char)('0' + i / 100 % 10), (char)('0' + i / 10 % 10),
-				 (char)('0' + i % 10), ' ', ' ', '.', '\n' };
+		char text[9] = {(char)('0' + i / 1000 % 10),
+				(char)('0' + i / 100 % 10),
+				(char)('0' + i / 10 % 10),
+				(char)('0' + i % 10),
+				' ',
+				' ',
+				'.',
+				'\n'};
 
 		put(text);
 		assert_true(ring.length <= LOG_RING_SIZE);
@@ -111,10 +117,10 @@ static void test_invalid(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_lines),
-		cmocka_unit_test(test_wrap),
-		cmocka_unit_test(test_not_text),
-		cmocka_unit_test(test_invalid),
+	    cmocka_unit_test(test_lines),
+	    cmocka_unit_test(test_wrap),
+	    cmocka_unit_test(test_not_text),
+	    cmocka_unit_test(test_invalid),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -49,7 +49,8 @@ void svm_inject_nmi(struct vcpu *v)
 	if (v->nmi_blocked) {
 		v->nmi_pending = true; /* until exit_iret() */
 	} else if (svm_vmcb(v)->control.eventinj & SVM_EVENT_VALID) {
-		/* another event goes first; an NMI of our own brings the CPU back right behind it */
+		/* another event goes first; an NMI of our own brings the CPU back right behind it
+		 */
 		v->nmi_pending = true;
 		nmi_kick(this_cpu()->index, KICK_NMI);
 	} else {
