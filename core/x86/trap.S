@@ -1,6 +1,6 @@
 /* Exception and NMI entries of the VMM itself. */
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "core/x86/gprs.h"
+#include "core/x86/gprs.inc"
 	.text
 	.altmacro
 	.macro trap_entry n, has_error

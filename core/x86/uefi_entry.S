@@ -1,6 +1,6 @@
 /* The entry that loadvmm.efi calls, and the way back into its address space. */
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "core/x86/gprs.h"
+#include "core/x86/gprs.inc"
 #include "core/vm/handover_offsets.h"
 
 #define VIRT 0xffffffff80000000

@@ -1,6 +1,6 @@
 /* Entering the guest by VMRUN, and coming back. */
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "core/x86/gprs.h"
+#include "core/x86/gprs.inc"
 
 	.text
 /*
