@@ -171,6 +171,16 @@ static int find_cpus(void)
 	return 0;
 }
 
+/* A protection that was asked for by name and that this build does not have, or NULL. */
+static const char *missing_protection(void)
+{
+	if (config.driver_pci[0])
+		return "vmm.driver.pci";
+	if (config.given[config_key_find("vmm.iommu")] && config.iommu == CONFIG_IOMMU_ON)
+		return "vmm.iommu=on";
+	return NULL;
+}
+
 int start_early(const struct boot_info *bi)
 {
 	boot = *bi;
@@ -188,6 +198,13 @@ int start_early(const struct boot_info *bi)
 	if (config_must_ask(&config)) {
 		if (start_refuse("the configuration has errors (listed above)"))
 			return -EINVAL;
+	}
+	const char *missing = missing_protection();
+
+	/* a report tells what would happen and protects nothing */
+	if (missing && !config.probe) {
+		if (start_refuse("%s is set, and this build cannot do it", missing))
+			return -ENOSYS;
 	}
 	if (boot.firmware == BOOT_UEFI)
 		return 0;
