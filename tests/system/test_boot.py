@@ -93,7 +93,8 @@ def test_quiet_log(machine):
     assert "panic" not in machine.vmm_log().lower()
 
 
-def test_poweroff(machine):
+def test_poweroff(machine, row):
     """Last of this module: ends the machine."""
     machine.send_command("poweroff -f")
-    assert machine.wait_exit(60) == 0
+    # Bochs calls a machine that switches itself off a failure
+    assert machine.wait_exit(60) == (1 if row.emu == "bochs" else 0)

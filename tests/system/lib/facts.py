@@ -7,7 +7,9 @@ import re
 HIDDEN = {"svm", "vmx", "smx", "sgx", "intel_pt", "hfi", "uintr", "pconfig", "tme", "sme", "sev", "sev_es", "sev_snp", "pks", "user_shstk",
           "ibt", "skinit", "npt", "lbrv", "svm_lock", "nrip_save", "tsc_scale", "vmcb_clean", "flushbyasid", "decodeassists",
           "pausefilter", "pfthreshold", "avic", "v_vmsave_vmload", "vgif", "v_spec_ctrl", "vnmi", "tpr_shadow", "flexpriority",
-          "ept", "vpid", "ept_ad"}
+          "ept", "vpid", "ept_ad",
+          # the debug store writes to memory by itself; it passes only where PERF_GLOBAL_CTRL can be switched with the guest
+          "dts", "bts", "pebs", "ds_cpl", "dtes64"}
 
 
 def cpu_flags(m):
