@@ -53,7 +53,7 @@ def bare(request):
 
     def ask(row):
         fw = "bios" if row.fw == "bios" else "uefi"
-        key = (row.emu, fw, row.cpus, row.kernel, row.vmm_as, row.disk, row.net)
+        key = (row.emu, fw, row.cpus, row.kernel, row.vmm_as, row.disk, row.net, row.cpu)
         if key not in known:
             with Machine(f"bare-facts-{row.name}", bare=True, **row.options()) as m:
                 m.boot()

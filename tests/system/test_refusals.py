@@ -288,3 +288,15 @@ def test_uefi_multiboot(tmp_path):
         assert not ends(m, 1)
         m.key("r")
         assert m.wait_exit(30) == 0
+
+
+@pytest.mark.parametrize("model, reason", [("core2_penryn_t9600", "EPT"), ("corei5_lynnfield_750", "unrestricted guest")])
+def test_bochs_models(request, model, reason):
+    """VT-x that lacks what the VMM needs: the reason is told, and the question asked."""
+    if request.config.getoption("--as-bare"):
+        pytest.skip("needs the VMM")
+    with Machine(f"refusals-{model}", emu="bochs", cpu=model, mem=256, net="none") as m:
+        end = time.monotonic() + 120
+        while "Press c to continue" not in (log := m.vmm_log()):
+            assert time.monotonic() < end and m._read(1), log
+        assert NOT_STARTED + f"the CPU has no {reason}\n" in log.replace("\r", "")
