@@ -27,9 +27,14 @@ $(B)/host/test_%: tests/host/test_%.c $(B)/host/libpure.a $(HOST_DEPS_LIBS)
 CHECK := $(PYTHON) tests/check.py
 IMAGES := $(B)/bitvisor.elf $(B)/loadvmm.efi
 
-.PHONY: check-host check-fast check-system check check-all
-check-host: $(HOST_TESTS)
+# Documents and files that are generated: each of these is a check of its own, counted as one.
+DOC_CHECKS := check-doc-links check-config-docs check-docs
+
+.PHONY: check-host check-fast check-system check check-all check-doc-links
+check-doc-links:
 	@$(PYTHON) tools/check_docs.py
+
+check-host: $(HOST_TESTS) check-doc-links
 	@$(CHECK) --host $(HOST_TESTS)
 
 check-fast: $(IMAGES) $(HOST_TESTS) $(GUESTS)
@@ -40,7 +45,7 @@ check-system: $(IMAGES) $(GUESTS)
 	@$(CHECK) --system -- $(PYTEST)
 
 check: $(IMAGES) $(B)/bitvisor.iso $(HOST_TESTS) $(GUESTS)
-	@$(CHECK) --host $(HOST_TESTS) --system
+	@$(CHECK) --host $(HOST_TESTS) --make $(DOC_CHECKS) --fuzz-runs $(FUZZ_RUNS) --fuzz $(FUZZ_BINS) --system
 
 check-all: $(IMAGES) $(B)/bitvisor.iso $(HOST_TESTS) $(GUESTS)
-	@$(CHECK) --host $(HOST_TESTS) --system -- --all-rows
+	@$(CHECK) --host $(HOST_TESTS) --make $(DOC_CHECKS) --fuzz-runs $(FUZZ_RUNS) --fuzz $(FUZZ_BINS) --system -- --all-rows

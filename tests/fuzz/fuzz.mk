@@ -12,38 +12,34 @@ FUZZ_NAMES   := $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.
 FUZZ_BINS    := $(FUZZ_NAMES:%=$(B)/fuzz/%)
 FUZZ_PURE    := $(PURE_SRCS:%.c=$(B)/fuzz/pure/%.o)
 
-$(B)/fuzz/pure/%.o: %.c
+$(B)/fuzz/pure/%.o: %.c | $(DEPS_READY)
 	@mkdir -p $(@D)
 	@echo "  FUZZCC  $<"
-	@$(FUZZCC) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
+	@$(FUZZCC) $(FUZZ_CFLAGS) $(HOST_DEPS_CFLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
 
 $(B)/fuzz/libpure.a: $(FUZZ_PURE) tests/host/pure.list
 	@rm -f $@
 	@ar rcsD $@ $(FUZZ_PURE)
 
-$(B)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(B)/fuzz/libpure.a
+$(B)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(B)/fuzz/libpure.a $(HOST_DEPS_LIBS)
 	@mkdir -p $(@D)
 	@echo "  FUZZCC  $<"
-	@$(FUZZCC) $(FUZZ_CFLAGS) -fsanitize=fuzzer -MMD -MP -MF $@.d -o $@ $< $(B)/fuzz/libpure.a
+	@$(FUZZCC) $(FUZZ_CFLAGS) $(HOST_DEPS_CFLAGS) -fsanitize=fuzzer -MMD -MP -MF $@.d -o $@ $< $(B)/fuzz/libpure.a $(HOST_DEPS_LIBS)
 
 -include $(FUZZ_PURE:.o=.d) $(FUZZ_BINS:=.d)
 
-# $(1): name, $(2): folder for new inputs, $(3): further options
-fuzz_run = $(B)/fuzz/$(1) -timeout=10 -rss_limit_mb=2048 -artifact_prefix=$(B)/fuzz/$(1)- -print_final_stats=0 \
-	$(if $(wildcard tests/fuzz/$(1).dict),-dict=tests/fuzz/$(1).dict) $(3) $(2) $(wildcard tests/fuzz/corpus/$(1))
-
-.PHONY: fuzz-build check-fuzz fuzz $(FUZZ_NAMES:%=check-%) $(FUZZ_NAMES:%=run-%)
+.PHONY: fuzz-build check-fuzz fuzz $(FUZZ_NAMES:%=run-%)
 fuzz-build: $(FUZZ_BINS)
 
-# The same inputs each time: fixed seed, number of runs, and starting inputs.
-check-fuzz: $(FUZZ_NAMES:%=check-%)
-$(FUZZ_NAMES:%=check-%): check-%: $(B)/fuzz/%
-	@echo "  FUZZ    $*"
-	@rm -rf $(B)/fuzz/check/$* && mkdir -p $(B)/fuzz/check/$*
-	@$(call fuzz_run,$*,$(B)/fuzz/check/$*,-seed=1 -runs=$(FUZZ_RUNS)) >$(B)/fuzz/check/$*.log 2>&1 || \
-		{ tail -60 $(B)/fuzz/check/$*.log; exit 1; }
+# The same inputs each time: tests/check.py runs them with a fixed seed, number of runs, and starting inputs.
+check-fuzz: $(FUZZ_BINS)
+	@$(CHECK) --fuzz-runs $(FUZZ_RUNS) --fuzz $(FUZZ_BINS)
+
+check check-all: $(FUZZ_BINS)
 
 fuzz: $(FUZZ_NAMES:%=run-%)
 $(FUZZ_NAMES:%=run-%): run-%: $(B)/fuzz/%
 	@mkdir -p $(B)/fuzz/corpus/$*
-	$(call fuzz_run,$*,$(B)/fuzz/corpus/$*,-max_total_time=$(FUZZ_SECONDS))
+	$< -timeout=10 -rss_limit_mb=2048 -artifact_prefix=$<- -max_total_time=$(FUZZ_SECONDS) \
+		$(if $(wildcard tests/fuzz/$*.dict),-dict=tests/fuzz/$*.dict) \
+		$(B)/fuzz/corpus/$* $(wildcard tests/fuzz/corpus/$*)
