@@ -12,8 +12,7 @@
 
 #define ELF_SIZE_MAX       (UINTN)0x8000000
 #define PROBE_SIZE_MAX     0x40000
-#define REGION_MIB         16 /* in the default configuration */
-#define REGION_MIB_MAX     1024
+#define REGION_MIB         16      /* in the default configuration */
 #define REGION_CPUS        16      /* this many are included */
 #define REGION_BYTES_A_CPU 0x10000 /* each further one */
 #define WAIT_SECONDS       30
@@ -65,48 +64,37 @@ static EFI_STATUS fill_cmdline(struct start *start)
 	return EFI_INVALID_PARAMETER;
 }
 
+/*
+ * Reads the values over the defaults, the command line last so that it goes before the file. The
+ * core reads both again and reports what is wrong in them: here a bad entry only keeps its default.
+ */
 static EFI_STATUS load_config(struct start *start)
 {
+	struct config *config = &start->loader.config;
 	EFI_STATUS s = file_read(&start->loader, CONFIG_NAME, BOOT_CONFIG_MAX, &start->config,
 				 &start->config_size);
 	start->config_is_known = s == EFI_SUCCESS || s == EFI_NOT_FOUND;
-	if (s == EFI_NOT_FOUND)
-		return EFI_SUCCESS;
-	if (EFI_ERROR(s)) {
+	if (s == EFI_SUCCESS) {
+		start->info->config = (UINT64)start->config;
+		start->info->config_size = start->config_size;
+		config_parse_text(config, CONFIG_NAME, start->config, start->config_size, NULL,
+				  NULL);
+	} else {
 		start->config = NULL;
-		return s;
 	}
-	start->info->config = (UINT64)start->config;
-	start->info->config_size = start->config_size;
-	start->loader.config.text = start->config;
-	start->loader.config.text_size = start->config_size;
-	return EFI_SUCCESS;
-}
-
-/* Decimal, whole text; 0 when it is no number. */
-static UINT64 parse_number(const char *text)
-{
-	UINT64 n = 0;
-	for (; *text >= '0' && *text <= '9' && n < 100000; text++)
-		n = n * 10 + (UINT64)(*text - '0');
-	return *text == '\0' ? n : 0;
+	config_parse_cmdline(config, start->info->cmdline, NULL, NULL);
+	return start->config_is_known ? EFI_SUCCESS : s;
 }
 
 /* A function of configuration and number of CPUs only, so that hibernation images stay valid. */
 static UINT64 region_size(const struct start *start)
 {
-	char text[16];
 	UINT64 size = REGION_MIB << 20;
 	UINT64 cpus = start->info->cpu_count;
 	if (cpus > REGION_CPUS)
 		size += (cpus - REGION_CPUS) * REGION_BYTES_A_CPU;
-	if (loader_config_get(&start->loader.config, "vmm.memory", text, sizeof(text))) {
-		UINT64 mib = parse_number(text);
-		if (mib != 0 && mib <= REGION_MIB_MAX)
-			size = mib << 20;
-		else if (text[0] != '\0' && strcmpa((CHAR8 *)text, (const CHAR8 *)"auto") != 0)
-			say("vmm.memory=%a: not auto or 1 to %d, ignored", text, REGION_MIB_MAX);
-	}
+	if (start->loader.config.memory != CONFIG_MEMORY_AUTO)
+		size = start->loader.config.memory;
 	return align_up(size, SIZE_2M);
 }
 
@@ -194,15 +182,12 @@ static EFI_STATUS start_vmm(struct start *start)
 {
 	struct boot_info *info = start->info;
 	bool in_use = false;
-	char text[8];
 	EFI_STATUS s = load_config(start);
 	if (!EFI_ERROR(s)) {
 		info_fill(info);
 		s = cpus_find(&info->cpu_count, info->rsdp) ? EFI_SUCCESS : EFI_UNSUPPORTED;
 	}
-	if (!EFI_ERROR(s) &&
-	    loader_config_get(&start->loader.config, "vmm.probe", text, sizeof(text)) &&
-	    parse_number(text) != 0) {
+	if (!EFI_ERROR(s) && start->loader.config.probe) {
 		void *p;
 		s = BS->AllocatePool(EfiLoaderData, PROBE_SIZE_MAX, &p);
 		if (EFI_ERROR(s))
@@ -229,14 +214,9 @@ static EFI_STATUS start_vmm(struct start *start)
  * for. */
 static bool is_stop(const struct start *start)
 {
-	const struct loader_config *config = &start->loader.config;
-	char text[16];
-	if (loader_config_get(config, "vmm.on_error", text, sizeof(text)) && text[0] != '\0' &&
-	    strcmpa((CHAR8 *)text, (const CHAR8 *)"auto") != 0)
-		return strcmpa((CHAR8 *)text, (const CHAR8 *)"continue") != 0;
-	return !start->config_is_known || loader_config_any(config, "vmm.driver.pci") ||
-	       loader_config_any(config, "storage.") || loader_config_any(config, "vpn.") ||
-	       loader_config_any(config, "vmm.iommu");
+	const struct config *config = &start->loader.config;
+	return config_stop_on_error(config) ||
+	       (!start->config_is_known && config->on_error == CONFIG_ON_ERROR_AUTO);
 }
 
 /*
@@ -307,7 +287,7 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table)
 	}
 	ZeroMem(p, sizeof(*start.info));
 	start.info = p;
-	start.loader.config.cmdline = start.info->cmdline;
+	config_init(&start.loader.config);
 	EFI_STATUS s = EFI_LOAD_ERROR;
 	if (file_find_self(&start.loader))
 		s = fill_cmdline(&start);

@@ -4,8 +4,8 @@
 #include <efi.h>
 #include <efilib.h>
 #include <stdbool.h>
-#include "boot/uefi/loader_config.h"
 #include "core/boot.h"
+#include "core/config.h"
 
 #define LOADER_PATH_MAX 512 /* characters of a file's path */
 
@@ -15,7 +15,7 @@ struct loader {
 	bool from_shell; /* else the firmware's boot manager (or another loader) started this */
 	CHAR16 path[LOADER_PATH_MAX]; /* own file */
 	UINTN dir_length; /* characters of `path` up to the last backslash, that one included */
-	struct loader_config config;
+	struct config config; /* bitvisor.conf and command line */
 };
 
 /* --- say.c: messages --- */

@@ -257,10 +257,11 @@ static EFI_STATUS boot_path(const struct loader *loader, const char *file)
 	return target.status;
 }
 
-static void get_choice(const struct loader *loader, char *out, UINTN max)
+/* vmm.boot_next; empty means auto. */
+static const char *get_choice(const struct loader *loader)
 {
-	if (!loader_config_get(&loader->config, "vmm.boot_next", out, max) || out[0] == '\0')
-		CopyMem(out, "auto", 5);
+	const char *choice = loader->config.boot_next;
+	return choice[0] != '\0' ? choice : "auto";
 }
 
 static bool is_word(const char *a, const char *b)
@@ -274,10 +275,9 @@ static bool is_word(const char *a, const char *b)
 
 void next_prepare(const struct loader *loader)
 {
-	char choice[LOADER_PATH_MAX];
+	const char *choice = get_choice(loader);
 	EFI_HANDLE *handles;
 	UINTN count = 0;
-	get_choice(loader, choice, sizeof(choice));
 	/*
 	 * Firmware that boots fast connects only what its first boot option needs. This is done
 	 * before the VMM starts, because afterwards some functions belong to it and must not get a
@@ -293,8 +293,7 @@ void next_prepare(const struct loader *loader)
 
 EFI_STATUS next_boot(const struct loader *loader)
 {
-	char choice[LOADER_PATH_MAX];
-	get_choice(loader, choice, sizeof(choice));
+	const char *choice = get_choice(loader);
 	if (is_word(choice, "menu"))
 		return EFI_SUCCESS;
 	EFI_STATUS s = is_word(choice, "auto") ? boot_auto(loader) : boot_path(loader, choice);

@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 EFI_LIB    := /usr/lib
-EFI_PURE   := elf efimap devpath bootopt loader_config madt
+EFI_PURE   := elf efimap devpath bootopt madt
+# The core's own parsers: one syntax for both.
+EFI_CORE   := config cmdline
 EFI_C      := $(EFI_PURE:%=boot/uefi/%.c) $(addprefix boot/uefi/,loader.c say.c file.c region.c info.c cpus.c running.c next.c string.c)
-EFI_OBJS   := $(EFI_C:boot/uefi/%.c=$(B)/uefi/%.o) $(B)/uefi/handshake.o
+EFI_OBJS   := $(EFI_C:boot/uefi/%.c=$(B)/uefi/%.o) $(B)/uefi/handshake.o $(EFI_CORE:%=$(B)/uefi/core/%.o)
 # clang: -ffreestanding alone keeps loops from becoming calls of memset, and its stack is always accumulated.
 EFI_GCC_ONLY := $(if $(findstring clang,$(CC)),,-fno-tree-loop-distribute-patterns -maccumulate-outgoing-args)
 EFI_CFLAGS := -std=c17 -O2 -g -ffreestanding -fpic -fshort-wchar -fvisibility=hidden -mno-red-zone -mgeneral-regs-only \
@@ -15,6 +17,11 @@ EFI_CFLAGS := -std=c17 -O2 -g -ffreestanding -fpic -fshort-wchar -fvisibility=hi
 all: $(B)/loadvmm.efi
 
 $(B)/uefi/%.o: boot/uefi/%.c
+	@mkdir -p $(@D)
+	@echo "  EFICC   $<"
+	@$(CC) $(EFI_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/uefi/core/%.o: core/%.c
 	@mkdir -p $(@D)
 	@echo "  EFICC   $<"
 	@$(CC) $(EFI_CFLAGS) -MMD -MP -c -o $@ $<

@@ -1,12 +1,10 @@
-/* Fuzz target: boot options, device paths, load options, the loader's configuration, memory map and
- * MADT. */
+/* Fuzz target: boot options, device paths, load options, memory map and MADT. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <stdlib.h>
 #include <string.h>
 #include "boot/uefi/bootopt.h"
 #include "boot/uefi/devpath.h"
 #include "boot/uefi/efimap.h"
-#include "boot/uefi/loader_config.h"
 #include "boot/uefi/madt.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -40,7 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	uint8_t what = *data++;
 	size--;
-	switch (what % 6) {
+	switch (what % 5) {
 	case 0:
 		if (bootopt_parse(data, size, &option) == 0)
 			use_path(option.path, option.path_size);
@@ -55,27 +53,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	case 2: {
 		char out[64];
-		int r = bootopt_words(data, size, (what & 64) != 0, out, 1 + what % 64);
-		if (strlen(out) > what % 64u || (r != 0 && out[0] != '\0'))
+		int r = bootopt_words(data, size, (what & 64) != 0, out, 1 + what % 54);
+		if (strlen(out) > what % 54u || (r != 0 && out[0] != '\0'))
 			abort();
 		break;
 	}
 	case 3: {
-		char line[256], out[8];
-		size_t n = size < sizeof(line) - 1 ? size : sizeof(line) - 1;
-		memcpy(line, data, n);
-		line[n] = '\0';
-		struct loader_config c = {
-		    .cmdline = line, .text = (const char *)data, .text_size = size};
-		loader_config_get(&c, "a", out, sizeof(out));
-		if (strlen(out) >= sizeof(out))
-			abort();
-		loader_config_any(&c, "a");
-		break;
-	}
-	case 4: {
 		struct boot_mmap_entry out[8];
-		int n = efimap_convert(data, size, 40 + what / 6, out, 8);
+		int n = efimap_convert(data, size, 40 + what / 5, out, 8);
 		if (n > 8)
 			abort();
 		for (int i = 1; i < n; i++) {

@@ -1,5 +1,4 @@
-/* Host tests of boot options, device paths, load options, the loader's configuration, and the MADT
- * count. */
+/* Host tests of boot options, device paths, load options, and the MADT count. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <stdarg.h>
 #include <setjmp.h>
@@ -11,7 +10,6 @@
 #include <cmocka.h>
 #include "boot/uefi/bootopt.h"
 #include "boot/uefi/devpath.h"
-#include "boot/uefi/loader_config.h"
 #include "boot/uefi/madt.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -265,54 +263,6 @@ static void test_words(void **state)
 	assert_int_equal(bootopt_words(guid, 16, false, out, 4), -EINVAL);
 }
 
-static void test_config(void **state)
-{
-	(void)state;
-	static const char text[] =
-	    "# vmm.a=no\r\n  vmm.memory=32  # MiB\r\nVMM.Path=\\EFI\\x y.efi\n"
-	    "vmm.twice=1\nvmm.twice=2\nvmm.empty=\nstorage.x=\nvmm.memoryx=9\n"
-	    "net=ip#x\nvmm.last=end";
-	struct loader_config c = {.cmdline = "vmm.word=1 \"vmm.q=a, \\\"b\" vmm.path2=\\EFI\\a "
-					     "vmm.m=\"x y\"z vmm.twice=3",
-				  .text = text,
-				  .text_size = sizeof(text) - 1};
-	static const struct {
-		const char *key, *want; /* NULL: not set */
-	} t[] = {
-	    {"vmm.a", NULL},
-	    {"vmm.memory", "32"},
-	    {"vmm.path", "\\EFI\\x y.efi"},
-	    {"vmm.twice", "3"},
-	    {"vmm.empty", ""},
-	    {"net", "ip"},
-	    {"vmm.last", "end"},
-	    {"vmm.word", "1"},
-	    {"vmm.q", "a, \"b"},
-	    {"vmm.path2", "\\EFI\\a"},
-	    {"vmm.m", "x yz"},
-	    {"vmm.wor", NULL},
-	    {"vmm", NULL},
-	};
-	char out[32];
-	for (size_t i = 0; i < COUNT(t); i++) {
-		assert_int_equal(loader_config_get(&c, t[i].key, out, sizeof(out)),
-				 t[i].want != NULL);
-		assert_string_equal(out, t[i].want != NULL ? t[i].want : "");
-	}
-	assert_true(loader_config_get(&c, "vmm.path", out, 6));
-	assert_string_equal(out, "\\EFI\\");
-	c.cmdline = "";
-	assert_true(loader_config_get(&c, "vmm.twice", out, sizeof(out)));
-	assert_string_equal(out, "2");
-	assert_false(loader_config_any(&c, "storage."));
-	assert_true(loader_config_any(&c, "vmm.mem"));
-	assert_false(loader_config_any(&c, "vpn."));
-	c.cmdline = "vpn.x=1";
-	assert_true(loader_config_any(&c, "vpn."));
-	c.text = NULL;
-	assert_false(loader_config_any(&c, "vmm.mem"));
-}
-
 static void test_madt(void **state)
 {
 	(void)state;
@@ -344,7 +294,7 @@ int main(void)
 	    cmocka_unit_test(test_file_text), cmocka_unit_test(test_make),
 	    cmocka_unit_test(test_option),    cmocka_unit_test(test_bootable),
 	    cmocka_unit_test(test_order),     cmocka_unit_test(test_words),
-	    cmocka_unit_test(test_config),    cmocka_unit_test(test_madt),
+	    cmocka_unit_test(test_madt),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
