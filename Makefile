@@ -72,5 +72,6 @@ help:
 	@echo "make check-build both compilers, every build option both ways, headers, format, reproducible image"
 	@echo "make format     clang-format all sources"
 	@echo "make docs       regenerate the documents that come from tables in the source"
+	@echo "make check-fuzz each fuzzer, briefly, on the same inputs each time"
 	@echo "make check      everything above and the system tests"
 	@echo "make clean      remove what was built (deps stay)"

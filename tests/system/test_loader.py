@@ -313,9 +313,9 @@ def test_refusals(built, tmp_path, machine):
 
 
 def test_probe(built, tmp_path, machine):
-    """vmm.probe=1 starts nothing; what the VMM prints is in bitvisor.txt; vmm.memory is heard."""
+    """vmm.probe starts nothing; what the VMM prints is in bitvisor.txt; vmm.memory is heard; both in the syntax of the core."""
     disk = fat(tmp_path / "disk.img", {
-        "startup.nsh": script("\\v\\loadvmm.efi vmm.probe=1", "\\v\\loadvmm.efi vmm.memory=21"),
+        "startup.nsh": script("\\v\\loadvmm.efi vmm.probe=yes", "\\v\\loadvmm.efi vmm.memory=21504K"),
         "v/loadvmm.efi": LOADER, "v/bitvisor.elf": built / "bitvisor.elf",
         "v/bitvisor.txt": "an older and longer report " * 9})
     m = machine([disk])
