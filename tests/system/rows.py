@@ -48,11 +48,11 @@ ROWS = [
     Row("qemu", "uefi-bootopt", 4, "6.1", net="e1000e"),
     Row("qemu", "uefi-iso", 2, "6.1"),
     Row("bochs", "bios", 1, "6.1", fast=True),
-    Row("bochs", "bios", 1, "6.1", cpu="ryzen"),
 ]
 
 # Written, and not yet supported by the VMM: a row moves up when it is. None of these counts as run or skipped.
 PLANNED_ROWS = [
+    Row("bochs", "bios", 1, "6.1", cpu="ryzen"),
     Row("bochs", "bios", 2, "6.12"),
 ]
 
