@@ -14,7 +14,7 @@ struct loader {
 	EFI_LOADED_IMAGE *self;
 	bool from_shell; /* else the firmware's boot manager (or another loader) started this */
 	CHAR16 path[LOADER_PATH_MAX]; /* own file */
-	UINTN dir_length; /* characters of `path` up to the last backslash, that one included */
+	UINTN dir_length;     /* characters of `path` up to the last backslash, that one included */
 	struct config config; /* bitvisor.conf and command line */
 };
 
