@@ -117,14 +117,16 @@ static enum exit_result exit_cr4_write(struct vcpu *v)
 	return EXIT_RESUME;
 }
 
-/* #DB is taken only while an IRET is stepped over: the guest's NMI handler has ended. */
+/*
+ * #DB is taken only while an IRET is stepped over: the guest's NMI handler has ended. TF is now what that
+ * IRET has popped, so it stays.
+ */
 static enum exit_result exit_db(struct vcpu *v)
 {
 	struct vmcb *b = svm_vmcb(v);
 
 	b->control.intercept[2] &= ~(1u << VECTOR_DB);
 	b->control.clean &= ~SVM_CLEAN_I;
-	b->save.rflags &= ~RFLAGS_TF;
 	if (v->nmi_pending)
 		svm_inject_nmi(v);
 	return EXIT_RESUME;
