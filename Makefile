@@ -73,5 +73,7 @@ help:
 	@echo "make format     clang-format all sources"
 	@echo "make docs       regenerate the documents that come from tables in the source"
 	@echo "make check-fuzz each fuzzer, briefly, on the same inputs each time"
-	@echo "make check      everything above and the system tests"
+	@echo "make check      host tests, fuzzers, document checks and the system tests"
+	@echo "make check-all  the same on the whole product of machines"
+	@echo "make soak       BOOTS=100 boots of mixed machines (EMU=qemu|bochs)"
 	@echo "make clean      remove what was built (deps stay)"
