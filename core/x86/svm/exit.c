@@ -118,8 +118,8 @@ static enum exit_result exit_cr4_write(struct vcpu *v)
 }
 
 /*
- * #DB is taken only while an IRET is stepped over: the guest's NMI handler has ended. TF is now what that
- * IRET has popped, so it stays.
+ * #DB is taken only while an IRET is stepped over: the guest's NMI handler has ended. TF is now
+ * what that IRET has popped, so it stays.
  */
 static enum exit_result exit_db(struct vcpu *v)
 {
@@ -127,6 +127,7 @@ static enum exit_result exit_db(struct vcpu *v)
 
 	b->control.intercept[2] &= ~(1u << VECTOR_DB);
 	b->control.clean &= ~SVM_CLEAN_I;
+	v->nmi_blocked = false;
 	if (v->nmi_pending)
 		svm_inject_nmi(v);
 	return EXIT_RESUME;
@@ -151,18 +152,16 @@ static enum exit_result exit_cpuid(struct vcpu *v)
 	return EXIT_ADVANCE;
 }
 
-/* The guest's NMI handler returns. The IRET runs now; a waiting NMI follows it by single step. */
+/* The guest's NMI handler returns: its IRET runs now, alone. NMIs stay blocked until exit_db(),
+ * behind it. */
 static enum exit_result exit_iret(struct vcpu *v)
 {
 	struct vmcb *b = svm_vmcb(v);
 
 	b->control.intercept[3] &= ~SVM_INTERCEPT_IRET;
 	b->control.clean &= ~SVM_CLEAN_I;
-	v->nmi_blocked = false;
-	if (v->nmi_pending) {
-		b->control.intercept[2] |= 1u << VECTOR_DB;
-		b->save.rflags |= RFLAGS_TF;
-	}
+	b->control.intercept[2] |= 1u << VECTOR_DB;
+	b->save.rflags |= RFLAGS_TF;
 	return EXIT_RESUME;
 }
 
