@@ -1,7 +1,8 @@
 /* The other CPUs: counted, and brought under the VMM where they are. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "boot/uefi/loader.h"
-#include "boot/uefi/madt.h"
+#include "core/acpi/acpi.h"
+#include "core/acpi/madt.h"
 #include <cpuid.h>
 
 /* EFI_MP_SERVICES_PROTOCOL, PI 1.8, volume 2, section 13.4; GNU-EFI does not have it. */
@@ -48,34 +49,26 @@ struct call {
 	int result[BOOT_MAX_CPUS];
 };
 
-/* Tables need not be aligned. */
-static UINT64 get(UINT64 address, UINTN size)
+/* Firmware maps all memory one to one. */
+static const void *map_table(void *arg, uint64_t pa, size_t size)
 {
-	UINT64 value = 0;
-	CopyMem(&value, (void *)address, size);
-	return value;
+	(void)arg;
+	(void)size;
+	return (const void *)pa;
 }
 
-/* CPUs by ACPI; 0 when there are no such tables. */
+/* Enabled CPUs by ACPI; 0 when there are no such tables. */
 static uint32_t count_by_acpi(uint64_t rsdp)
 {
-	if (rsdp == 0)
+	static struct madt madt; /* too large for the stack */
+	struct acpi acpi;
+	uint64_t pa;
+	uint32_t size;
+	if (rsdp == 0 || acpi_init(&acpi, map_table, NULL, rsdp) != 0 ||
+	    acpi_find(&acpi, "APIC", 0, &pa, &size) != 0 ||
+	    madt_parse((const void *)pa, size, &madt) != 0)
 		return 0;
-	/* ACPI 6.5, table 5.3: revision at 15, the RSDT's address at 16, the XSDT's at 24. */
-	UINT64 sdt = get(rsdp + 15, 1) >= 2 ? get(rsdp + 24, 8) : 0;
-	UINTN step = sdt != 0 ? 8 : 4;
-	if (sdt == 0)
-		sdt = get(rsdp + 16, 4);
-	UINT64 length = sdt != 0 ? get(sdt + 4, 4) : 0;
-	for (UINT64 at = 36; at + step <= length; at += step) {
-		UINT64 table = get(sdt + at, step);
-		uint32_t n = 0;
-		if (table != 0)
-			n = madt_cpu_count((const void *)table, get(table + 4, 4));
-		if (n != 0)
-			return n;
-	}
-	return 0;
+	return madt.cpus_enabled;
 }
 
 /* Without MP services nobody but this CPU can be reached: fine only when there is nobody else. */

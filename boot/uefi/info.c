@@ -1,8 +1,8 @@
 /* What the VMM must know of the firmware: tables, frame buffer, memory map. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "boot/uefi/loader.h"
-#include "boot/uefi/efimap.h"
 #include "core/errno.h"
+#include "core/mm/memmap.h"
 
 static EFI_GUID acpi_20_guid = ACPI_20_TABLE_GUID;
 static EFI_GUID acpi_10_guid = ACPI_TABLE_GUID;
@@ -92,13 +92,11 @@ bool info_fill_mmap(struct boot_info *info)
 		say("no memory map: %r", s);
 		return false;
 	}
-	int n = efimap_convert(map, size, desc_size, info->mmap, BOOT_MMAP_MAX);
+	int err =
+	    memmap_from_efi(map, size, desc_size, info->mmap, &info->mmap_count, BOOT_MMAP_MAX);
 	BS->FreePool(map);
-	if (n < 0) {
+	if (err)
 		say("the firmware's memory map %a",
-		    n == -ENOSPC ? "has too many ranges" : "is bad");
-		return false;
-	}
-	info->mmap_count = (uint32_t)n;
-	return true;
+		    err == -ENOSPC ? "has too many ranges" : "is bad");
+	return err == 0;
 }

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 EFI_LIB    := /usr/lib
-EFI_PURE   := elf efimap devpath bootopt madt
-# The core's own parsers: one syntax for both.
-EFI_CORE   := config cmdline
+EFI_PURE   := elf devpath bootopt
+# The core's own parsers, so that both read the same things the same way.
+EFI_CORE   := config cmdline mm/memmap acpi/acpi acpi/madt
 EFI_C      := $(EFI_PURE:%=boot/uefi/%.c) $(addprefix boot/uefi/,loader.c say.c file.c region.c info.c cpus.c running.c next.c string.c)
 EFI_OBJS   := $(EFI_C:boot/uefi/%.c=$(B)/uefi/%.o) $(B)/uefi/handshake.o $(EFI_CORE:%=$(B)/uefi/core/%.o)
 # clang: -ffreestanding alone keeps loops from becoming calls of memset, and its stack is always accumulated.

@@ -76,6 +76,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	i = data[16];
 	data += 18;
 	size -= 18;
+	err = memmap_from_efi(data, size, 36 + i % 16, map, &count, 4 * MAX_IN);
+	CHECK(err != 0 || memmap_is_normal(map, count));
+	CHECK(err == 0 || (count == 0 && (err == -ENOSPC || i % 16 < 4)));
 	for (; n < MAX_IN && size >= 10; n++, data += 10, size -= 10) {
 		/* Few bits at few places make ranges meet; data[1] chooses where. */
 		uint64_t unit = UINT64_C(1) << data[1] % 60;

@@ -1,4 +1,4 @@
-/* Host tests of boot options, device paths, load options, and the MADT count. */
+/* Host tests of boot options, device paths and load options. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <stdarg.h>
 #include <setjmp.h>
@@ -10,7 +10,6 @@
 #include <cmocka.h>
 #include "boot/uefi/bootopt.h"
 #include "boot/uefi/devpath.h"
-#include "boot/uefi/madt.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -263,29 +262,6 @@ static void test_words(void **state)
 	assert_int_equal(bootopt_words(guid, 16, false, out, 4), -EINVAL);
 }
 
-static void test_madt(void **state)
-{
-	(void)state;
-	uint8_t t[44 + 8 + 8 + 12 + 16 + 16 + 1] = "APIC";
-	uint8_t *p = t + 44;
-	p[0] = 0, p[1] = 8, p[4] = 1;
-	p += 8;
-	p[0] = 0, p[1] = 8, p[4] = 2; /* online capable only */
-	p += 8;
-	p[0] = 1, p[1] = 12, p[4] = 1; /* I/O APIC */
-	p += 12;
-	p[0] = 9, p[1] = 16, p[8] = 1;
-	p += 16;
-	p[0] = 9, p[1] = 16, p[8] = 3;
-	assert_int_equal(madt_cpu_count(t, sizeof(t)), 3);
-	assert_int_equal(madt_cpu_count(t, sizeof(t) - 2), 2);
-	assert_int_equal(madt_cpu_count(t, 43), 0);
-	t[44 + 1] = 0; /* would loop for ever */
-	assert_int_equal(madt_cpu_count(t, sizeof(t)), 0);
-	t[0] = 'X';
-	assert_int_equal(madt_cpu_count(t, sizeof(t)), 0);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -294,7 +270,6 @@ int main(void)
 	    cmocka_unit_test(test_file_text), cmocka_unit_test(test_make),
 	    cmocka_unit_test(test_option),    cmocka_unit_test(test_bootable),
 	    cmocka_unit_test(test_order),     cmocka_unit_test(test_words),
-	    cmocka_unit_test(test_madt),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
