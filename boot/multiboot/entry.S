@@ -1,6 +1,7 @@
 /* Entry from a Multiboot 1 or 2 boot loader (32-bit protected mode), and the headers it looks for. */
 /* SPDX-License-Identifier: BSD-3-Clause */
-#define VIRT  0xffffffff80000000
+#include "core/x86/boot_tables.inc"
+
 #define PHYS  0x200000
 #define PA(x) ((x) - VIRT + PHYS)
 
@@ -73,29 +74,14 @@ multiboot_entry:
 	jnc	no_long_mode
 	movl	%edx, %ebp
 	/* identity map of 4 GiB in 2 MiB pages */
-	movl	$PA(boot_pd_low), %ebx
-	movl	$0x83, %eax
-	xorl	%edx, %edx
-	movl	$2048, %ecx
-1:	movl	%eax, (%ebx)
-	movl	%edx, 4(%ebx)
-	addl	$0x200000, %eax
-	addl	$8, %ebx
-	loop	1b
+	fill_pd32 PA(boot_pd_low), 0, 2048
 	movl	$PA(boot_pd_low) + 3, PA(boot_pdpt_low)
 	movl	$PA(boot_pd_low) + 0x1003, PA(boot_pdpt_low) + 8
 	movl	$PA(boot_pd_low) + 0x2003, PA(boot_pdpt_low) + 16
 	movl	$PA(boot_pd_low) + 0x3003, PA(boot_pdpt_low) + 24
 	movl	$PA(boot_pdpt_low) + 3, PA(boot_pml4)
 	/* the image at VIRT: as much as 1 GiB behind its first byte */
-	movl	$PA(boot_pd_high), %ebx
-	movl	$PHYS + 0x83, %eax
-	movl	$512, %ecx
-1:	movl	%eax, (%ebx)
-	movl	$0, 4(%ebx)
-	addl	$0x200000, %eax
-	addl	$8, %ebx
-	loop	1b
+	fill_pd32 PA(boot_pd_high), PHYS, 512
 	movl	$PA(boot_pd_high) + 3, PA(boot_pdpt_high) + 510 * 8
 	movl	$PA(boot_pdpt_high) + 3, PA(boot_pml4) + 511 * 8
 	movl	%cr4, %eax
@@ -162,17 +148,7 @@ multiboot_relocate:
 	shrq	$3, %rcx
 	rep movsq
 	/* new tables, addressed through the identity map */
-	leaq	boot_pd_high - VIRT(%r8), %rdi
-	leaq	0x83(%r8), %rax
-	movl	$512, %ecx
-1:	movq	%rax, (%rdi)
-	addq	$0x200000, %rax
-	addq	$8, %rdi
-	loop	1b
-	leaq	boot_pd_high - VIRT + 3(%r8), %rax
-	movq	%rax, boot_pdpt_high - VIRT + 510 * 8(%r8)
-	leaq	boot_pdpt_high - VIRT + 3(%r8), %rax
-	movq	%rax, boot_pml4 - VIRT + 511 * 8(%r8)
+	map_image %r8
 	leaq	boot_pd_low - VIRT + 3(%r8), %rax
 	leaq	boot_pdpt_low - VIRT(%r8), %rdi
 	movl	$4, %ecx

@@ -1,9 +1,8 @@
 /* The entry that loadvmm.efi calls, and the way back into its address space. */
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "core/x86/boot_tables.inc"
 #include "core/x86/gprs.inc"
 #include "core/vm/handover_offsets.h"
-
-#define VIRT 0xffffffff80000000
 
 	.section .boot.text, "ax", @progbits
 	.code64
@@ -41,17 +40,7 @@ uefi_entry:
 	testl	%r14d, %r14d
 	jnz	3f
 	/* BOOT_OP_INIT: the image at VIRT, the lower half as the firmware has it */
-	leaq	boot_pd_high - VIRT(%rbx), %rdi
-	leaq	0x83(%rbx), %rax
-	movl	$512, %ecx
-2:	movq	%rax, (%rdi)
-	addq	$0x200000, %rax
-	addq	$8, %rdi
-	loop	2b
-	leaq	boot_pd_high - VIRT + 3(%rbx), %rax
-	movq	%rax, boot_pdpt_high - VIRT + 510 * 8(%rbx)
-	leaq	boot_pdpt_high - VIRT + 3(%rbx), %rax
-	movq	%rax, 511 * 8(%r12)
+	map_image %rbx
 	movq	136(%rbp), %rsi
 	andq	$~0xfff, %rsi
 	movq	%r12, %rdi
