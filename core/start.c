@@ -324,14 +324,7 @@ static _Noreturn void bsp_main(struct cpu *cpu)
 	panic("the boot CPU cannot enter the guest");
 }
 
-extern _Noreturn void handover_on_stack(struct cpu *cpu, void (*function)(struct cpu *cpu));
-
-static void bsp_on_block(struct cpu *cpu)
-{
-	bsp_main(cpu);
-}
-
 void start_bios_guest(void)
 {
-	handover_on_stack(cpus[0], bsp_on_block);
+	handover_on_stack(cpus[0], bsp_main);
 }

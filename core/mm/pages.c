@@ -92,3 +92,23 @@ size_t pages_available(void)
 {
 	return free_count;
 }
+
+uint64_t pages_table_alloc(void *arg)
+{
+	void *p = pages_alloc(1, PAGE_SIZE);
+
+	(void)arg;
+	return p ? virt_to_phys(p).a : 0;
+}
+
+void pages_table_free(void *arg, uint64_t pa)
+{
+	(void)arg;
+	pages_free(phys_to_virt(HPA(pa)), 1);
+}
+
+uint64_t *pages_table_at(void *arg, uint64_t pa)
+{
+	(void)arg;
+	return phys_to_virt(HPA(pa));
+}

@@ -32,5 +32,12 @@ void *pages_take_end(size_t count);
 void *pages_alloc(size_t count, uint64_t align);
 /* Give pages back. Context: as pages_alloc. */
 void pages_free(void *p, size_t count);
+/*
+ * Page tables in pages of the region, as callbacks of struct pt (pgtable.h). `arg` is not used.
+ * Context: as pages_alloc; pages_table_at() any.
+ */
+uint64_t pages_table_alloc(void *arg);
+void pages_table_free(void *arg, uint64_t pa);
+uint64_t *pages_table_at(void *arg, uint64_t pa);
 /* Pages not handed out. */
 size_t pages_available(void);

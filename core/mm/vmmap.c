@@ -14,32 +14,12 @@ extern uint64_t boot_pml4[512];
 static struct spinlock lock;
 static uint64_t device_next = VMMAP_DEVICE_BASE;
 
-static uint64_t table_alloc(void *arg)
-{
-	void *p = pages_alloc(1, PAGE_SIZE);
-
-	(void)arg;
-	return p ? virt_to_phys(p).a : 0;
-}
-
-static void table_free(void *arg, uint64_t pa)
-{
-	(void)arg;
-	pages_free(phys_to_virt(HPA(pa)), 1);
-}
-
-static uint64_t *table_at(void *arg, uint64_t pa)
-{
-	(void)arg;
-	return phys_to_virt(HPA(pa));
-}
-
 static struct pt vmm_pt = {
     .format = &pt_format_host,
     .max_leaf_level = 2,
-    .alloc = table_alloc,
-    .free = table_free,
-    .at = table_at,
+    .alloc = pages_table_alloc,
+    .free = pages_table_free,
+    .at = pages_table_at,
 };
 
 static int map_image(const char *from, const char *to, unsigned perm)
@@ -75,7 +55,7 @@ int vmmap_init(const struct boot_mmap_entry *map, uint32_t count)
 	const char *region_end = (const char *)image_start + region_size;
 	int err;
 
-	vmm_pt.root = table_alloc(NULL);
+	vmm_pt.root = pages_table_alloc(NULL);
 	if (!vmm_pt.root)
 		return -ENOMEM;
 	if (cpuid(0x80000001u, 0).edx & (1u << 26))

@@ -14,8 +14,7 @@
 #include "core/x86/percpu.h"
 #include "core/x86/trap.h"
 
-/* uefi_entry.S */
-extern _Noreturn void handover_on_stack(struct cpu *cpu, void (*function)(struct cpu *cpu));
+/* uefi_entry.S, as handover_on_stack() */
 extern _Noreturn void handover_restore(const struct vcpu_state *s);
 
 void handover_real_mode(struct vcpu_state *s, uint16_t segment, uint16_t offset, uint8_t dl)

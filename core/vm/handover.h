@@ -4,6 +4,8 @@
 #include <stdint.h>
 #include "core/vm/vcpu.h"
 
+struct cpu;
+
 /* Registers of a caller that wants to go on as guest, as uefi_entry.S pushes them. */
 struct handover_frame {
 	uint64_t gpr[GPR_COUNT]; /* RSP: not used */
@@ -29,6 +31,13 @@ int vcpu_enter_at(const struct vcpu_state *s, enum run_state run_state);
  * address space still maps the image one to one (UEFI boot services). Context: exit handler.
  */
 _Noreturn void vcpu_leave(struct vcpu *v);
+
+/*
+ * Go on in `function` (which does not return) on the stack of `cpu`, the block of the CPU that runs
+ * this. What lay on the current stack is given up. Context: interrupts off, a CPU not under the
+ * VMM.
+ */
+_Noreturn void handover_on_stack(struct cpu *cpu, void (*function)(struct cpu *cpu));
 
 /* State of a CPU in real mode at CS:IP = segment:offset, DL as given, other registers as after
  * reset. */

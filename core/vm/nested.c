@@ -27,20 +27,6 @@ static struct {
 } traps[TRAP_MAX];
 static uint32_t trap_count;
 
-static uint64_t table_alloc(void *arg)
-{
-	void *p = pages_alloc(1, PAGE_SIZE);
-
-	(void)arg;
-	return p ? virt_to_phys(p).a : 0;
-}
-
-static uint64_t *table_at(void *arg, uint64_t pa)
-{
-	(void)arg;
-	return phys_to_virt(HPA(pa));
-}
-
 /*
  * Tables taken out, each with the next one's address in its first entry, which is a not-present one
  * in every format. CPUs may hold pointers to them in their paging-structure caches (SDM 3C 29.4,
@@ -51,7 +37,7 @@ static uint64_t stale;
 
 static void table_free(void *arg, uint64_t pa)
 {
-	__atomic_store_n(table_at(arg, pa), stale, __ATOMIC_RELEASE);
+	__atomic_store_n(pages_table_at(arg, pa), stale, __ATOMIC_RELEASE);
 	stale = pa;
 }
 
@@ -68,14 +54,14 @@ static void release_and_flush(bool flush)
 	if (flush || tables)
 		nmi_flush_all();
 	while (tables) {
-		uint64_t next = *table_at(NULL, tables);
+		uint64_t next = *pages_table_at(NULL, tables);
 
-		pages_free(phys_to_virt(HPA(tables)), 1);
+		pages_table_free(NULL, tables);
 		tables = next;
 	}
 }
 
-static struct pt nested = {.alloc = table_alloc, .free = table_free, .at = table_at};
+static struct pt nested = {.alloc = pages_table_alloc, .free = table_free, .at = pages_table_at};
 
 static bool in_region(uint64_t gpa, uint64_t size)
 {
@@ -150,7 +136,7 @@ int nested_init(const struct boot_mmap_entry *map, uint32_t count)
 {
 	nested.format = vmm_ops->nested_format;
 	nested.max_leaf_level = vmm_ops->nested_max_leaf();
-	nested.root = table_alloc(NULL);
+	nested.root = pages_table_alloc(NULL);
 	ones = pages_alloc(1, PAGE_SIZE);
 	if (!nested.root || !ones)
 		return -ENOMEM;

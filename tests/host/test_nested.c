@@ -68,14 +68,29 @@ void *pages_alloc(size_t count, uint64_t align)
 	return NULL;
 }
 
+uint64_t pages_table_alloc(void *arg)
+{
+	void *p = pages_alloc(1, PAGE_SIZE);
+
+	(void)arg;
+	return p ? virt_to_phys(p).a : 0;
+}
+
+uint64_t *pages_table_at(void *arg, uint64_t pa)
+{
+	(void)arg;
+	return phys_to_virt(HPA(pa));
+}
+
 /* A table may be anything else only after every CPU forgot it: a flush since it was taken out. */
 static unsigned flushes_at_change;
 
-void pages_free(void *p, size_t count)
+void pages_table_free(void *arg, uint64_t pa)
 {
-	size_t i = (size_t)((uint8_t *)p - (uint8_t *)pool) / PAGE_SIZE;
+	uint8_t *p = phys_to_virt(HPA(pa));
+	size_t i = (size_t)(p - (uint8_t *)pool) / PAGE_SIZE;
 
-	assert_int_equal(count, 1);
+	assert_null(arg);
 	assert_int_equal(use[i], USED);
 	assert_int_not_equal(flushes, flushes_at_change);
 	assert_int_equal(lock.next, lock.owner);
@@ -189,7 +204,7 @@ static uint32_t count_tables(uint64_t table, unsigned level)
 	uint32_t n = 1;
 
 	for (unsigned i = 0; i < 512 && level > 1; i++) {
-		uint64_t e = table_at(NULL, table)[i];
+		uint64_t e = pages_table_at(NULL, table)[i];
 
 		if (nested.format->is_present(e) && !nested.format->is_leaf(e, level))
 			n += count_tables(e & UINT64_C(0xffffffffff000), level - 1);
