@@ -1,6 +1,16 @@
 /* The call that only this VMM answers, and the exception handlers around it. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 	.text
+/* VMMCALL on AMD-V (EDX not 0), else VMCALL: what suits the other vendor is #UD. Changes flags. */
+	.macro vmm_call
+	test	%edx, %edx
+	jnz	.Lamd\@
+	.byte	0x0f, 0x01, 0xc1
+	jmp	.Ldone\@
+.Lamd\@:	.byte	0x0f, 0x01, 0xd9
+.Ldone\@:
+	.endm
+
 /*
  * uint64_t handshake_call(const char *name, uint64_t magic, uint32_t is_amd)
  * RAX = 0, RBX = name, RCX = magic; returns RCX, or 0 when the instruction faulted.
@@ -12,12 +22,8 @@ handshake_call:
 	mov	%rdi, %rbx
 	mov	%rsi, %rcx
 	xor	%eax, %eax
-	test	%edx, %edx
-	jnz	1f
-	.byte	0x0f, 0x01, 0xc1	/* vmcall */
-	jmp	2f
-1:	.byte	0x0f, 0x01, 0xd9	/* vmmcall */
-2:	mov	%rcx, %rax
+	vmm_call
+	mov	%rcx, %rax
 	pop	%rbx
 	ret
 	.size	handshake_call, . - handshake_call
@@ -33,25 +39,17 @@ handshake_named:
 	mov	%rdi, %rbx
 	mov	%rsi, %rcx
 	xor	%eax, %eax
-	test	%edx, %edx
-	jnz	1f
-	.byte	0x0f, 0x01, 0xc1
-	jmp	2f
-1:	.byte	0x0f, 0x01, 0xd9
-2:	not	%rcx
+	vmm_call
+	not	%rcx
 	cmp	%rcx, %rsi
-	jne	4f
+	jne	1f
 	test	%eax, %eax
-	jz	4f
-	test	%edx, %edx
-	jnz	3f
-	.byte	0x0f, 0x01, 0xc1
-	jmp	5f
-3:	.byte	0x0f, 0x01, 0xd9
-5:	mov	$1, %eax
+	jz	1f
+	vmm_call
+	mov	$1, %eax
 	pop	%rbx
 	ret
-4:	xor	%eax, %eax
+1:	xor	%eax, %eax
 	pop	%rbx
 	ret
 	.size	handshake_named, . - handshake_named

@@ -6,14 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include "core/config.h"
+#include "tests/fuzz/check.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define CHECK(condition)                                                                           \
-	do {                                                                                       \
-		if (!(condition))                                                                  \
-			abort();                                                                   \
-	} while (0)
 
 static uint32_t reports;
 static bool protective;

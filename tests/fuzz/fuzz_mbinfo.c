@@ -6,14 +6,9 @@
 #include "boot/multiboot/mbinfo.h"
 #include "core/errno.h"
 #include "core/mm/memmap.h"
+#include "tests/fuzz/check.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define CHECK(condition)                                                                           \
-	do {                                                                                       \
-		if (!(condition))                                                                  \
-			abort();                                                                   \
-	} while (0)
 
 #define WINDOW 0x100 /* small: addresses in the input hit it often */
 #define READS  65536

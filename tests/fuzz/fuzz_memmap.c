@@ -5,14 +5,9 @@
 #include <string.h>
 #include "core/errno.h"
 #include "core/mm/memmap.h"
+#include "tests/fuzz/check.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define CHECK(condition)                                                                           \
-	do {                                                                                       \
-		if (!(condition))                                                                  \
-			abort();                                                                   \
-	} while (0)
 
 #define MAX_IN 24
 

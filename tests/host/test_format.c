@@ -10,18 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include "tests/host/random.h"
 
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-
-static uint64_t seed = 0x9e3779b97f4a7c15;
-
-static uint64_t random64(void)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return seed;
-}
 
 static int ours(char *buffer, size_t size, const char *format, ...)
 {

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include "tests/host/random.h"
 
 #define PG   (UINT64_C(1) << 31)
 #define WP   (UINT64_C(1) << 16)
@@ -221,14 +222,9 @@ static int ref_walk(const struct gwalk_cpu *c, struct memory *m, uint64_t la, en
 	return GWALK_FAULT;
 }
 
-static uint64_t seed = 88172645463325252u;
-
 static uint64_t rnd(void)
 {
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return seed * UINT64_C(0x2545F4914F6CDD1D);
+	return random64() * UINT64_C(0x2545F4914F6CDD1D);
 }
 
 static bool chance(unsigned percent)

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <cmocka.h>
+#include "tests/host/random.h"
 
 /* In the order asked for: stage, then the file name's bytes as unsigned numbers. */
 static const struct initcall sorted[] = {
@@ -21,16 +22,6 @@ static const struct initcall sorted[] = {
     {INITCALL_DRIVERS, "core/a.c", NULL},      {INITCALL_DRIVERS, "drivers/pci/pci.c", NULL},
 };
 #define COUNT (sizeof(sorted) / sizeof(sorted[0]))
-
-static uint64_t seed = 0x9e3779b97f4a7c15;
-
-static uint64_t random64(void)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return seed;
-}
 
 static void any_order_becomes_the_same(void **state)
 {

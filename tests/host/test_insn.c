@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include "tests/host/random.h"
 
 #define M16  INSN_MODE16
 #define M32  INSN_MODE32
@@ -360,16 +361,6 @@ static void put(struct cpu *c, uint64_t offset, unsigned size, uint64_t v)
 	memcpy(c->mem + offset, &v, size);
 }
 
-static uint64_t seed = 88172645463325252u;
-
-static uint64_t rnd(void)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return seed;
-}
-
 /* Values near the borders, where flags change, and any. */
 static uint64_t rnd_value(void)
 {
@@ -387,9 +378,9 @@ static uint64_t rnd_value(void)
 					  INT64_MAX,
 					  (uint64_t)INT64_MAX + 1,
 					  UINT64_MAX};
-	uint64_t r = rnd();
+	uint64_t r = random64();
 
-	return r % 3 ? border[r / 3 % 14] + (r >> 60 & 1) : rnd();
+	return r % 3 ? border[r / 3 % 14] + (r >> 60 & 1) : random64();
 }
 
 /*
@@ -526,8 +517,8 @@ static uint64_t mask(unsigned size)
 
 static void one(size_t k, unsigned size, bool lock, bool load)
 {
-	uint64_t a = rnd_value(), b = rnd_value(), acc = rnd() & 1 ? a : rnd_value();
-	uint64_t f = 2 | (rnd() & STATUS), f0 = f;
+	uint64_t a = rnd_value(), b = rnd_value(), acc = random64() & 1 ? a : rnd_value();
+	uint64_t f = 2 | (random64() & STATUS), f0 = f;
 	static struct cpu c;
 	uint8_t bytes[8];
 	size_t n = 0;

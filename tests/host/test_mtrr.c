@@ -9,20 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include "tests/host/random.h"
 
 #define E  MTRR_DEF_TYPE_E
 #define FE MTRR_DEF_TYPE_FE
 #define V  MTRR_PHYSMASK_VALID
-
-static uint64_t seed = 0x9e3779b97f4a7c15;
-
-static uint64_t random64(void)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return seed;
-}
 
 /*
  * The reference: SDM 3A 12.11.4.1 read literally for one address, with a set of the types that

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include "tests/host/random.h"
 
 #define REGION_BASE UINT64_C(0x7ec00000)
 #define REGION_SIZE UINT64_C(0x800000)
@@ -44,16 +45,6 @@ enum { FREE, USED, STALE };
 static uint8_t use[sizeof(pool) / sizeof(pool[0])];
 static uint32_t pool_size; /* pages that may be used */
 static unsigned flushes, given_back, skipped, refused;
-
-static uint64_t seed = 0x9e3779b97f4a7c15;
-
-static uint64_t random64(void)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return seed;
-}
 
 void *pages_alloc(size_t count, uint64_t align)
 {

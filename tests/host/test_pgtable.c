@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include "tests/host/random.h"
 
 static void journal_store(uint64_t *entry, uint64_t value);
 static bool leads_to(uint64_t from, unsigned at, uint64_t table);
@@ -33,16 +34,6 @@ static unsigned level[TABLES]; /* of live tables */
 static struct pt tables;
 static int allowed; /* tables that may still be handed out; negative: no limit */
 static unsigned taken, writes;
-
-static uint64_t seed = 0x9e3779b97f4a7c15;
-
-static uint64_t random64(void)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return seed;
-}
 
 static unsigned table_number(uint64_t pa)
 {
