@@ -171,6 +171,13 @@ static int find_cpus(void)
 	return 0;
 }
 
+/* Said at every start: nobody shall take the VMM for a protection that it is not. */
+static void report_dma(void)
+{
+	log_printf("DMA is not confined (%s): devices can reach the VMM's memory\n",
+		   config.iommu == CONFIG_IOMMU_GUEST ? "vmm.iommu=guest" : "no IOMMU driver yet");
+}
+
 /* A protection that was asked for by name and that this build does not have, or NULL. */
 static const char *missing_protection(void)
 {
@@ -284,6 +291,7 @@ int start_init(void)
 	initcall_run(INITCALL_PLATFORM);
 	initcall_run(INITCALL_DRIVERS);
 	sleep_init();
+	report_dma();
 	log_printf("%s, %u CPUs, TSC %lu Hz, %zu KiB of the VMM's memory free\n", vmm_ops->name,
 		   cpu_count, clock_tsc_hz(), pages_available() * (PAGE_SIZE >> 10));
 	if (boot.firmware == BOOT_UEFI)

@@ -21,6 +21,13 @@ def test_vmm_runs(machine):
     assert machine.vmm_log().strip(), "the VMM logged nothing"
 
 
+def test_dma_is_told(machine):
+    """Without an IOMMU driver DMA can reach the VMM, and each start says so."""
+    if machine.options.bare:
+        pytest.skip("needs the VMM")
+    assert "DMA is not confined (no IOMMU driver yet): devices can reach the VMM's memory" in machine.vmm_log()
+
+
 def test_cpus(machine):
     checks.cpus_online(machine)
 

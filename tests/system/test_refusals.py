@@ -177,6 +177,14 @@ def test_bios_missing_protection(grub_disk, conf, line):
         assert ram_above_1m(grubdisk.Grub(m, 30)) > 62 * MIB
 
 
+def test_bios_iommu_guest(grub_disk, conf):
+    """The IOMMU left to the guest: no question, but it is said what that means."""
+    with Machine("refusals-iommu", guest=grub_disk, mem=64, conf=conf("vmm.iommu=guest\n")) as m:
+        grubdisk.Grub(m, 60)
+        assert "DMA is not confined (vmm.iommu=guest): devices can reach the VMM's memory" in m.vmm_log()
+        assert NOT_STARTED not in m.vmm_log()
+
+
 def test_bios_protective_answer(grub_disk, conf):
     """A bad entry of a protective key: the question, and c goes on nevertheless."""
     with ScreenMachine("refusals-protective", guest=grub_disk, mem=64, conf=conf("vmm.iommu=maybe\n")) as m:
