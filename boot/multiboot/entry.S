@@ -49,6 +49,17 @@ mb2_header:
 	.balign	8
 	.short	6, 0			/* modules page aligned */
 	.long	8
+	/*
+	 * Version 2 gives a frame buffer only to whom it would give one on a BIOS machine, too, instead of
+	 * text. So on an EFI machine the firmware's console is used; other machines need not know these two.
+	 */
+	.balign	8
+	.short	7, 1			/* leave boot services on */
+	.long	8
+	.balign	8
+	.short	9, 1			/* entry tag for 64-bit EFI */
+	.long	12
+	.long	PA(multiboot_efi_entry)
 	.balign	8
 	.short	0, 0
 	.long	8
@@ -121,6 +132,59 @@ multiboot_entry:
 	call	multiboot_main
 	ud2
 
+/*
+ * Multiboot 2 on a 64-bit EFI machine: boot services, the firmware's tables and stack, RBX = information.
+ * Nothing is started from here; this tells the user what to do instead. UEFI 2.10: sections 4.3 (system
+ * table), 12.3 and 12.4 (input, output), 7.4 (Stall), 8.5.1 (ResetSystem).
+ */
+	.code64
+multiboot_efi_entry:
+	cld
+	andq	$~15, %rsp
+	subq	$48, %rsp		/* 32 bytes belong to the called function */
+	movl	%ebx, %ebx
+	addq	$8, %rbx
+1:	movl	(%rbx), %eax
+	cmpl	$12, %eax		/* the system table's address */
+	je	2f
+	testl	%eax, %eax
+	jz	9f
+	movl	4(%rbx), %eax
+	addq	$7, %rax
+	andq	$~7, %rax
+	addq	%rax, %rbx
+	jmp	1b
+2:	movq	8(%rbx), %rbx
+	leaq	efi_text(%rip), %rsi
+3:	lodsb
+	testb	%al, %al
+	jz	4f
+	movzbl	%al, %eax
+	movl	%eax, 40(%rsp)		/* a string of one UCS-2 character */
+	movq	64(%rbx), %rcx		/* ConOut */
+	leaq	40(%rsp), %rdx
+	call	*8(%rcx)		/* OutputString; RSI and RBX are kept in the Microsoft ABI */
+	jmp	3b
+4:	movq	48(%rbx), %rcx		/* ConIn */
+	leaq	40(%rsp), %rdx
+	movl	$0, 40(%rsp)
+	call	*8(%rcx)		/* ReadKeyStroke */
+	cmpw	$'r', 42(%rsp)
+	je	5f
+	movq	96(%rbx), %rax		/* boot services */
+	movl	$10000, %ecx
+	call	*248(%rax)		/* Stall */
+	jmp	4b
+5:	movq	88(%rbx), %rax		/* runtime services */
+	xorl	%ecx, %ecx		/* EfiResetCold */
+	xorl	%edx, %edx
+	xorl	%r8d, %r8d
+	xorl	%r9d, %r9d
+	call	*104(%rax)		/* ResetSystem */
+9:	cli
+	hlt
+	jmp	9b
+
 	.code32
 no_long_mode:
 	movl	$PA(no_long_mode_text), %esi
@@ -161,6 +225,11 @@ multiboot_relocate:
 	leaq	boot_pml4 - VIRT(%r8), %rax
 	movq	%rax, %cr3
 	ret
+
+/* Here, since the code above runs at physical addresses and reaches only what is near. */
+	.section .boot.text
+efi_text:
+	.asciz	"\r\nBitVisor is not started: this is an EFI machine. Start loadvmm.efi instead (chainloader). Press r to reboot.\r\n"
 
 	.section .rodata
 no_long_mode_text:

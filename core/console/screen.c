@@ -95,11 +95,8 @@ void console_framebuffer_init(const struct boot_framebuffer *f)
 {
 	uint64_t bytes = (uint64_t)f->pitch * f->height;
 
-	if (!f->base || f->bpp != 32 || (f->base & 3) || bytes > SIZE_4G ||
-	    f->base > SIZE_4G - bytes)
-		return;
-	if (!fbtext_init(&fb, (void *)(uintptr_t)f->base, bytes, f->width, f->height, f->pitch,
-			 font_8x16))
+	if (!f->base || bytes > SIZE_4G || f->base > SIZE_4G - bytes ||
+	    !fbtext_init(&fb, (void *)(uintptr_t)f->base, bytes, f, font_8x16))
 		return;
 	fbtext_clear(&fb);
 	log_add_sink(fb_put);
@@ -125,14 +122,13 @@ void console_remap(const struct boot_info *bi)
 		return;
 	}
 	/* now, because a panic must not take the locks that mapping takes */
-	if (!f->base || f->bpp != 32 || (f->base & 3))
+	if (!f->base)
 		return;
 	if (bytes > FB_MAP_MAX)
 		bytes = FB_MAP_MAX;
 	void *pixels = bytes ? vmmap_device(f->base, bytes) : NULL;
 
-	has_fb =
-	    pixels && fbtext_init(&fb, pixels, bytes, f->width, f->height, f->pitch, font_8x16);
+	has_fb = pixels && fbtext_init(&fb, pixels, bytes, f, font_8x16);
 }
 
 void console_release(void)

@@ -35,7 +35,7 @@ struct boot_framebuffer {
 	uint64_t base;          /* physical; 0: none */
 	uint32_t width, height; /* pixels */
 	uint32_t pitch;         /* bytes per line */
-	uint32_t bpp;           /* bits per pixel: 32 is the only one that is drawn to */
+	uint32_t bpp;           /* bits per pixel: 15, 16, 24 and 32 can be drawn to */
 };
 
 /*
