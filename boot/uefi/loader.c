@@ -178,11 +178,29 @@ static void release(struct start *start)
 	region_free(start->low_base, PAGE_SIZE);
 }
 
+/*
+ * CR4.LA57 (SDM 3A 4.5): the VMM's entry extends the firmware's tables, and knows those of 4
+ * levels. The bit cannot be changed in 64-bit mode, so the VMM could not switch to its own tables
+ * either.
+ */
+static bool paging_is_known(void)
+{
+	uint64_t cr4;
+	__asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
+	if ((cr4 & (1 << 12)) == 0)
+		return true;
+	say("BitVisor is not started: the firmware uses 5-level paging; switch it off in its "
+	    "set-up");
+	return false;
+}
+
 static EFI_STATUS start_vmm(struct start *start)
 {
 	struct boot_info *info = start->info;
 	bool in_use = false;
 	EFI_STATUS s = load_config(start);
+	if (!EFI_ERROR(s) && !paging_is_known())
+		s = EFI_UNSUPPORTED;
 	if (!EFI_ERROR(s)) {
 		info_fill(info);
 		s = cpus_find(&info->cpu_count, info->rsdp) ? EFI_SUCCESS : EFI_UNSUPPORTED;
@@ -257,15 +275,6 @@ static EFI_STATUS status_of(EFI_STATUS s)
 
 EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table);
 
-/* CR4.LA57: the VMM's entry extends the firmware's tables, and knows those of 4 levels (SDM
- * 3A 4.5). */
-static bool firmware_has_5_levels(void)
-{
-	uint64_t cr4;
-	__asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
-	return (cr4 & (1 << 12)) != 0;
-}
-
 EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table)
 {
 	static struct start start;
@@ -276,10 +285,6 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table)
 	if (loader_vmm_running()) {
 		say("BitVisor is already running");
 		return EFI_ALREADY_STARTED;
-	}
-	if (firmware_has_5_levels()) {
-		say("the firmware uses 5-level paging, which is not supported");
-		return EFI_UNSUPPORTED;
 	}
 	if (EFI_ERROR(BS->AllocatePool(EfiLoaderData, sizeof(*start.info), &p))) {
 		say("no memory");
