@@ -36,7 +36,7 @@ def built(tmp_path_factory):
     run("ld", "-nostdlib", "-static", "--build-id=none", "-z", "noexecstack", "-z",
         "max-page-size=4096", "--no-warn-rwx-segments", "-T", ROOT / "tests/uefi/fakevmm.lds",
         "-o", out / "bitvisor.elf", out / "fakevmm.o")
-    for name in ("nextos", "mpedit", "mptest"):
+    for name in ("nextos", "mpedit", "mptest", "la57"):
         run("gcc", *freestanding, "-fpic", "-fshort-wchar", "-fvisibility=hidden",
             "-maccumulate-outgoing-args", "-DGNU_EFI_USE_MS_ABI", "-isystem", "/usr/include/efi",
             "-isystem", "/usr/include/efi/x86_64", "-c", "-o", out / f"{name}.o",
@@ -352,6 +352,18 @@ def test_unreachable_cpus(built, tmp_path, machine, cpus):
         assert message in output
         assert output.count("loadvmm: ") == 1
         assert status & 0xff == 3  # EFI_UNSUPPORTED
+    assert starts(m.ops) == []
+
+
+def test_5_levels(built, tmp_path, machine):
+    """Firmware with 5-level paging (OVMF has none; a program turns it on): a reason, and an error status."""
+    m = machine([fat(tmp_path / "disk.img", {
+        "startup.nsh": script("\\la57.efi", "\\v\\loadvmm.efi"), "la57.efi": built / "la57.efi",
+        "v/loadvmm.efi": LOADER, "v/bitvisor.elf": built / "bitvisor.elf"})], cpu=AMD + ",+la57")
+    (_, switched), (output, status) = sections(m.wait(), 2)
+    assert switched == 0
+    assert "BitVisor is not started: the firmware uses 5-level paging; switch it off in its set-up" in output
+    assert status & 0xff == 3  # EFI_UNSUPPORTED
     assert starts(m.ops) == []
 
 
