@@ -90,10 +90,52 @@ void pages_table_free(void *arg, uint64_t pa)
 	memset(p, 0xa5, PAGE_SIZE);
 }
 
+/*
+ * The flush debt: what CPUs may hold of the tables, which is what these said at the last flush and
+ * since. Whoever takes a right away must flush behind that, and before he is done.
+ */
+static struct held {
+	uint64_t va;
+	struct pt_leaf leaf;
+} held[1 << 16];
+static size_t held_count;
+
+static void hold(void *arg, uint64_t va, const struct pt_leaf *leaf)
+{
+	(void)arg;
+	assert_true(held_count < sizeof(held) / sizeof(held[0]));
+	held[held_count++] = (struct held){va, *leaf};
+}
+
+static void hold_all(void)
+{
+	held_count = 0;
+	pt_for_each(&nested, hold, NULL);
+}
+
+/* Each right that is held is still given by the tables, maybe in other pages. */
+static void check_debt(void)
+{
+	for (size_t i = 0; i < held_count; i++) {
+		const struct held *h = &held[i];
+		uint64_t end = h->va + h->leaf.page_size;
+		struct pt_leaf now;
+
+		for (uint64_t va = h->va; va < end;
+		     va = align_down(va, now.page_size) + now.page_size) {
+			if (!pt_lookup(&nested, va, &now) || now.pa != h->leaf.pa + (va - h->va) ||
+			    (h->leaf.perm & ~now.perm) || now.type != h->leaf.type)
+				fail_msg("%#lx: a right was taken without a flush", va);
+		}
+	}
+	hold_all();
+}
+
 void nmi_flush_all(void)
 {
 	assert_int_equal(lock.next, lock.owner); /* a CPU that waits for it would never answer */
 	flushes++;
+	hold_all();
 }
 
 void log_printf(const char *format, ...)
@@ -261,6 +303,7 @@ static void guest_does_anything(void **state)
 		flushes_at_change = flushes - 1;
 		assert_int_equal(nested_init(map, sizeof(map) / sizeof(map[0])), 0);
 		check();
+		hold_all();
 		/* little is left for what is mapped on first touch */
 		uint32_t used = used_pages();
 
@@ -295,6 +338,7 @@ static void guest_does_anything(void **state)
 				break;
 			}
 			check();
+			check_debt();
 		}
 	}
 	assert_true(given_back > 100);
