@@ -16,27 +16,36 @@ class Row:
     disk: str = "ide"
     net: str = "e1000"
     cpu: str = ""  # model; "" = the runner's choice: EPYC in QEMU (AMD-V), Haswell in Bochs (VT-x)
+    startup: str = ""  # vmm.startup; "" = its default
     fast: bool = False  # also in make check-fast
 
     @property
     def name(self):
         usual = Row(self.emu, self.fw, self.cpus, self.kernel)
-        more = [getattr(self, f) for f in ("vmm_as", "disk", "net", "cpu") if getattr(self, f) != getattr(usual, f)]
+        fields = ("vmm_as", "disk", "net", "cpu", "startup")
+        more = [getattr(self, f) for f in fields if getattr(self, f) != getattr(usual, f)]
         return "-".join([self.emu, self.fw, f"{self.cpus}cpu", self.kernel, *more])
 
     def options(self):
         """As keyword arguments of Machine."""
         values = dataclasses.asdict(self)
         del values["fast"]
+        if startup := values.pop("startup"):
+            values["words"] = (f"vmm.startup={startup}",)
         if self.emu == "bochs":
-            # Linux waits for ever in MWAITX on Bochs' ryzen, bare as well
-            args = "+quiet clearcpuid=221" if self.cpu == "ryzen" else "+quiet"
+            # Bochs' ryzen, bare as well: Linux waits for ever in MWAITX, and XRSTORS refuses what XSAVES wrote
+            args = "+quiet clearcpuid=221,323" if self.cpu == "ryzen" else "+quiet"
             values |= {"mem": 256, "net": "none", "kernel_args": args}
         return values
 
 
 # Run by `make check`: every pair of values (firmware, CPUs, kernel) at least once.
+# Bochs first: these take longest.
 ROWS = [
+    Row("bochs", "bios", 2, "6.12"),
+    Row("bochs", "bios", 2, "6.1", startup="icr"),
+    Row("bochs", "bios", 1, "6.1", fast=True),
+    Row("bochs", "bios", 1, "6.1", cpu="ryzen"),
     Row("qemu", "bios", 1, "6.1", fast=True),
     Row("qemu", "bios", 2, "6.12"),
     Row("qemu", "bios", 4, "6.1", vmm_as="usb-disk", disk="nvme", net="e1000e"),
@@ -47,14 +56,10 @@ ROWS = [
     Row("qemu", "uefi-bootopt", 2, "6.12"),
     Row("qemu", "uefi-bootopt", 4, "6.1", net="e1000e"),
     Row("qemu", "uefi-iso", 2, "6.1"),
-    Row("bochs", "bios", 1, "6.1", fast=True),
 ]
 
 # Written, and not yet supported by the VMM: a row moves up when it is. None of these counts as run or skipped.
-PLANNED_ROWS = [
-    Row("bochs", "bios", 1, "6.1", cpu="ryzen"),
-    Row("bochs", "bios", 2, "6.12"),
-]
+PLANNED_ROWS: list[Row] = []
 
 # Without the VMM: the testbed itself, every kernel and firmware once.
 BARE_ROWS = [

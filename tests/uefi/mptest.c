@@ -39,7 +39,7 @@ static EFI_GUID mp_services_guid = {
 /* What the CPUs leave; index: APIC ID. */
 struct work {
 	volatile UINT32 runs[CPUS_MAX];
-	volatile UINT32 svm[CPUS_MAX]; /* the CPU showed AMD-V */
+	volatile UINT32 virt[CPUS_MAX]; /* the CPU showed AMD-V or VT-x */
 	volatile UINT64 number[CPUS_MAX];
 	volatile UINT32 inside, most_inside, strangers;
 };
@@ -70,8 +70,10 @@ static VOID EFIAPI count_me(VOID *argument)
 	if (inside > w->most_inside)
 		w->most_inside = inside;
 	if (id < CPUS_MAX) {
+		UINT32 vmx = ecx >> 5 & 1;
+
 		cpuid(0x80000001, &ecx);
-		w->svm[id] = ecx >> 2 & 1;
+		w->virt[id] = vmx | (ecx >> 2 & 1);
 		mp->who_am_i(mp, &number);
 		w->number[id] = number;
 		__atomic_add_fetch(&w->runs[id], 1, __ATOMIC_SEQ_CST);
@@ -96,7 +98,7 @@ static VOID EFIAPI some_stay(VOID *argument)
 /* One line: name, status, then "APIC ID:number:runs" of each CPU that ran. */
 static void show(const CHAR16 *what, EFI_STATUS status)
 {
-	UINTN ran = 0, svm = 0;
+	UINTN ran = 0, virt = 0;
 
 	Print(L"MPTEST %s: status %lx, ran", what, (UINT64)status);
 	for (UINTN i = 0; i < CPUS_MAX; i++) {
@@ -104,10 +106,10 @@ static void show(const CHAR16 *what, EFI_STATUS status)
 			continue;
 		Print(L" %d:%d:%d", i, work.number[i], work.runs[i]);
 		ran++;
-		svm += work.svm[i];
+		virt += work.virt[i];
 	}
 	Print(L" strangers %d left inside %d\n", work.strangers, work.inside);
-	Print(L"MPSVM %d of %d\n", svm, ran);
+	Print(L"MPVIRT %d of %d\n", virt, ran);
 	SetMem((void *)(UINTN)&work, sizeof(work), 0);
 }
 
