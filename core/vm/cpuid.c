@@ -60,6 +60,19 @@ void cpuid_init(void)
 void cpuid_emulate(struct vcpu *v)
 {
 	uint32_t leaf = (uint32_t)v->gpr[GPR_RAX], subleaf = (uint32_t)v->gpr[GPR_RCX];
+
+	if (__builtin_expect(features_leaf_beyond(&guest_features, leaf), 0)) {
+		if (leaf == HYPERVISOR_LEAF && hypervisor_bit) {
+			v->gpr[GPR_RAX] = HYPERVISOR_LEAF;
+			v->gpr[GPR_RBX] = 0x56746942; /* "BitVisor" */
+			v->gpr[GPR_RCX] = 0x726f7369;
+			v->gpr[GPR_RDX] = 0;
+			return;
+		}
+		if (guest_features.repeats_last)
+			leaf = guest_features.max[0];
+	}
+
 	struct cpuid_regs r = cpuid(leaf, subleaf);
 	const uint32_t *mask = features_cpuid_mask(&guest_features, leaf, subleaf);
 
@@ -77,13 +90,6 @@ void cpuid_emulate(struct vcpu *v)
 	} else if (leaf == 0xd && subleaf == 0 && guest_features.xsave_bytes) {
 		r.ecx = guest_features
 			    .xsave_bytes; /* for what XCR0 may hold, hidden components left out */
-	}
-	if (leaf == HYPERVISOR_LEAF && hypervisor_bit) {
-		v->gpr[GPR_RAX] = HYPERVISOR_LEAF;
-		v->gpr[GPR_RBX] = 0x56746942; /* "BitVisor" */
-		v->gpr[GPR_RCX] = 0x726f7369;
-		v->gpr[GPR_RDX] = 0;
-		return;
 	}
 	v->gpr[GPR_RAX] = r.eax & mask[FEATURE_EAX];
 	v->gpr[GPR_RBX] = r.ebx & mask[FEATURE_EBX];

@@ -313,6 +313,7 @@ void features_resolve(struct features *out, const struct cpu_caps *caps, bool sh
 
 	memset(out, 0, sizeof(*out));
 	out->show_unknown = show_unknown;
+	out->repeats_last = caps->vendor == CPU_VENDOR_INTEL;
 	memset(out->rows[FEATURES_ROW_ONES], 0xff, sizeof(out->rows[0]));
 	caps->cpuid(caps->arg, 0, 0, regs);
 	out->max[0] = regs[FEATURE_EAX];
@@ -343,9 +344,9 @@ void features_resolve(struct features *out, const struct cpu_caps *caps, bool sh
 
 const uint32_t *features_cpuid_mask_beyond(const struct features *f, uint32_t leaf)
 {
-	bool exists = (leaf & UINT32_C(0x7fffffff)) <= f->max[leaf >> 31];
+	bool shown = f->show_unknown && !features_leaf_beyond(f, leaf);
 
-	return f->rows[exists && f->show_unknown ? FEATURES_ROW_ONES : FEATURES_ROW_ZERO];
+	return f->rows[shown ? FEATURES_ROW_ONES : FEATURES_ROW_ZERO];
 }
 
 bool features_xcr0_valid(const struct features *f, uint64_t value)

@@ -96,6 +96,8 @@ struct features_leaf {
 struct features {
 	uint32_t max[2]; /* last leaf the hardware has, [0] basic, [1] extended, as an offset */
 	bool show_unknown;
+	bool repeats_last; /* Intel: a leaf beyond the last reads as the last basic one (SDM 2A,
+			      CPUID) */
 	struct features_leaf leaf[2][FEATURES_LEAVES];
 	uint32_t rows[FEATURES_ROWS][4]; /* AND masks: EAX, EBX, ECX, EDX */
 	uint64_t cr0_allowed; /* bits the guest may set; the vendor's fixed bits come on top */
@@ -131,10 +133,15 @@ void features_resolve(struct features *out, const struct cpu_caps *caps, bool sh
 /* Mask of a leaf outside the direct index; use features_cpuid_mask(). */
 const uint32_t *features_cpuid_mask_beyond(const struct features *f, uint32_t leaf);
 
+/* Is the leaf behind the last of its range, or in no range that the CPU has? */
+static inline bool features_leaf_beyond(const struct features *f, uint32_t leaf)
+{
+	return (leaf & UINT32_C(0x7fffffff)) > f->max[leaf >> 31];
+}
+
 /*
- * AND masks (EAX, EBX, ECX, EDX) for what the hardware's CPUID gives. Never null. A leaf that the
- * CPU does not have reads as zeros (bare Intel CPUs repeat the last basic leaf; no known guest
- * relies on it).
+ * AND masks (EAX, EBX, ECX, EDX) for what the hardware's CPUID gives. Never null. A leaf beyond the
+ * last reads as zeros; where `repeats_last` is set the caller asks for leaf max[0] instead.
  */
 static inline const uint32_t *features_cpuid_mask(const struct features *f, uint32_t leaf,
 						  uint32_t subleaf)
@@ -142,7 +149,7 @@ static inline const uint32_t *features_cpuid_mask(const struct features *f, uint
 	uint32_t i = leaf & UINT32_C(0x7fffffff);
 	const struct features_leaf *l;
 
-	if (i >= FEATURES_LEAVES || i > f->max[leaf >> 31])
+	if (i >= FEATURES_LEAVES || features_leaf_beyond(f, leaf))
 		return features_cpuid_mask_beyond(f, leaf);
 	l = &f->leaf[leaf >> 31][i];
 	return f->rows[l->first + (subleaf < l->last ? subleaf : l->last)];

@@ -29,8 +29,11 @@
 #define PTE_XD      (UINT64_C(1) << 63)
 #define PTE_KEY(e)  ((unsigned)((e) >> 59 & 15))
 
-/* PAE PDPTE, SDM 3A table 4-8: 2:1 and 8:5 are reserved, as is everything from MAXPHYADDR up. */
-#define PDPTE_RSVD UINT64_C(0x1e6)
+/*
+ * PAE PDPTE, SDM 3A table 4-8: 2:1 and 8:5 are reserved, as is everything from MAXPHYADDR up. Bit 5
+ * is let pass: QEMU's TCG sets it, as accessed flag. A CPU that loads PDPTEs refuses it before.
+ */
+#define PDPTE_RSVD UINT64_C(0x1c6)
 
 #define MAX_LEVELS  5
 #define MAX_RETRIES 64

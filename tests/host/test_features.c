@@ -410,8 +410,13 @@ static void lookups_beyond(void **state)
 		static const uint32_t absent[] = {0x17,       0x30,       0x1000,     0x40000000,
 						  0x7fffffff, 0x80000009, 0xc0000000, 0xffffffff};
 
-		for (size_t i = 0; i < sizeof(absent) / sizeof(absent[0]); i++)
+		assert_true(f.repeats_last && f.max[0] == 0x16); /* Intel */
+		for (size_t i = 0; i < sizeof(absent) / sizeof(absent[0]); i++) {
+			assert_true(features_leaf_beyond(&f, absent[i]));
 			assert_int_equal(features_cpuid_mask(&f, absent[i], 0)[0], 0);
+		}
+		assert_false(features_leaf_beyond(&f, 0x16) ||
+			     features_leaf_beyond(&f, 0x80000008));
 		/* 11h exists on this CPU and is in no list */
 		assert_int_equal(features_cpuid_mask(&f, 0x11, 0)[0], show != 0 ? UINT32_MAX : 0);
 		assert_int_equal(features_cpuid_mask(&f, 7, 3)[1], show != 0 ? UINT32_MAX : 0);

@@ -99,7 +99,7 @@ static bool ref_reserved(int mode, int level, uint64_t e, const struct gwalk_cpu
 				    b == 21 || (b >= 13 && b <= 20 && (!c->pse36 || b + 19 >= m));
 			}
 		} else if (mode == 3 && level == 3) { /* table 4-8 */
-			reserved = b == 1 || b == 2 || (b >= 5 && b <= 8) || b >= c->maxphyaddr;
+			reserved = b == 1 || b == 2 || (b >= 6 && b <= 8) || b >= c->maxphyaddr;
 		} else {
 			if (b >= c->maxphyaddr)
 				reserved = mode == 3 ? b <= 62 : b <= 51;
@@ -502,6 +502,19 @@ static void test_pae(void **state)
 	add(&m, 0x8000 + 8, 8, 0xfffff1007);
 	assert_int_equal(gwalk(&c, &read_only, &m, GVA(0xc0801234), GWALK_WRITE, false, &o), 0);
 	assert_true(o.gpa.a == UINT64_C(0xfffff1234) && o.page_size == 4096);
+	/* The reserved bits of a PDPTE in memory, but for bit 5, which QEMU sets by itself. */
+	for (unsigned bit = 1; bit < 64; bit++) {
+		bool reserved = bit <= 2 || (bit >= 6 && bit <= 8) || bit >= c.maxphyaddr;
+		struct memory n = {0};
+
+		if (!reserved && bit != 5)
+			continue;
+		add(&n, 0x12345020 + 24, 8, 0x6001 | UINT64_C(1) << bit);
+		add(&n, 0x6000 + 4 * 8, 8, 0x8007);
+		add(&n, 0x8000 + 8, 8, 0xfffff1007);
+		assert_int_equal(gwalk(&c, &read_only, &n, GVA(0xc0801234), GWALK_READ, false, &o),
+				 reserved ? GWALK_FAULT : 0);
+	}
 	/* PDPTEs that the CPU has loaded come first. */
 	c.pdpte = loaded;
 	add(&m, 0x7000 + 4 * 8, 8, 0x600087);
