@@ -50,7 +50,7 @@ class Options:
     guest: str = ""             # disk image; default: the test guest with `kernel`
     kernel: str = "6.1"
     kernel_args: str = ""       # command line of the test guest's kernel; "" = as in the image; a leading + adds
-    disk: str = "ide"           # how the guest's disk is attached: ide (AHCI on q35), nvme, virtio, usb
+    disk: str = "ide"           # how the guest's disk is attached: ide (AHCI on q35), cd, nvme, virtio, usb
     snapshot: bool = True       # forget what the guest writes
     net: str = "e1000"          # network card model, or none
     icount: bool = False        # one instruction per nanosecond, runs repeat exactly
@@ -159,10 +159,11 @@ def qemu_disk(o, name, path, fmt, how, snapshot, order, cdrom=False):
     """Arguments that attach one medium; order: bootindex or None."""
     ahci = o.machine_type == "q35"
     drive = f"if=none,id={name},file={path.replace(',', ',,')},format={fmt}" + (",snapshot=on" if snapshot else "")
-    if cdrom:
+    if cdrom or how == "cd":
         drive += ",media=cdrom"
     slot = {"guest": "ide.0", "vmm": "ide.1"}[name]
     device = {"ide": f"ide-{'cd' if cdrom else 'hd'},bus={slot}" + ("" if ahci else ",unit=0"),
+              "cd": f"ide-cd,bus={slot}" + ("" if ahci else ",unit=0"),
               "nvme": f"nvme,serial={name}", "virtio": "virtio-blk-pci",
               "usb": "usb-storage,bus=usb.0,removable=on"}[how] + f",drive={name}"
     args = ["-drive", drive, "-device", device + (f",bootindex={order}" if order is not None else "")]
@@ -408,7 +409,7 @@ def parse(argv):
     p.add_argument("--guest", default=d.guest, help="disk image; default: the test guest")
     p.add_argument("--kernel", choices=("6.1", "6.12"), default=d.kernel, help="kernel of the test guest")
     p.add_argument("--kernel-args", default=d.kernel_args, help="its command line; +WORDS adds to the usual one")
-    p.add_argument("--disk", choices=("ide", "nvme", "virtio", "usb"), default=d.disk)
+    p.add_argument("--disk", choices=("ide", "cd", "nvme", "virtio", "usb"), default=d.disk)
     p.add_argument("--keep", action="store_true", help="keep what the guest writes (default for --guest)")
     p.add_argument("--net", default=d.net, help="network card model of QEMU, or none")
     p.add_argument("--threads", choices=("single", "multi"), default=d.threads, help="of QEMU, for several CPUs")

@@ -10,6 +10,7 @@
 #define E820_ENTRY	24
 #define SMAP		0x534d4150
 #define SECTOR_AT	0x7c00
+#define MBR_AT		0x600
 #define CD_BUFFER	0x8000		/* one CD sector, free while the boot sector is looked for */
 
 	.balign	16
@@ -63,13 +64,17 @@ start:
 	movb	S(load_drive), %dl	/* no other disk: its own */
 	cmpb	$0xff, %dl
 	jne	3f
-	movw	$S(text_no_drive), %si
+	movw	$S(text_no_disk), %si
 	jmp	fail
-3:	cmpb	$0x80, %dl
-	je	4f
-	cmpb	$0x90, %dl
-	jae	4f			/* a CD keeps its number */
-	/* the guest's boot disk is 0x80: exchange the numbers */
+3:	movb	%dl, S(drive)
+	call	is_cd
+	jnc	boot_cd
+	call	drive_present
+	movw	$S(text_not_there), %si
+	jc	fail
+	cmpb	$0x80, %dl
+	jbe	4f
+	/* the guest's boot disk is 0x80: exchange the numbers; CDs and floppy disks keep theirs */
 	movb	%dl, S(swap_drive)
 	cli
 	movl	%es:0x13 * 4, %eax
@@ -78,30 +83,42 @@ start:
 	movw	%cs, %es:0x13 * 4 + 2
 	sti
 	movb	$0x80, %dl
-4:	cmpb	$0x90, %dl
-	jae	boot_cd
-	xorl	%ebx, %ebx		/* LBA */
+4:	xorl	%ebx, %ebx		/* LBA */
+	movw	$1, %cx			/* cylinder 0, sector 1 */
+	movb	$0, %dh			/* head 0 */
 	call	read_sector
 	jc	read_error
+	movw	$S(text_no_sector), %si
 	cmpb	$0, S(boot_active)
 	je	6f
-	/* the active partition's boot sector */
-	movw	$SECTOR_AT + 0x1be, %si
+	/* the active partition's boot sector; it finds its partition's entry at DS:SI, where an MBR would have it */
+	movw	$SECTOR_AT, %si
+	movw	$MBR_AT, %di
+	movw	$128, %cx
+	pushw	%ds
+	pushw	%es
+	popw	%ds
+	rep movsl
+	popw	%ds
+	movw	$MBR_AT + 0x1be, %di
 	movw	$4, %cx
-5:	testb	$0x80, %es:(%si)
-	jnz	7f
-	addw	$16, %si
-	loop	5b
 	movw	$S(text_no_active), %si
-	jmp	fail
-7:	movl	%es:8(%si), %ebx
-	pushw	%si
-	call	read_sector
-	popw	%si
-	jc	read_error
-6:	cmpw	$0xaa55, %es:SECTOR_AT + 510
-	movw	$S(text_no_signature), %si
+	cmpw	$0xaa55, %es:MBR_AT + 510
 	jne	fail
+5:	cmpb	$0x80, %es:(%di)
+	je	7f
+	addw	$16, %di
+	loop	5b
+	jmp	fail
+7:	movb	%es:1(%di), %dh
+	movw	%es:2(%di), %cx
+	movl	%es:8(%di), %ebx
+	call	read_sector
+	jc	read_error
+	movw	$S(text_no_active_sector), %si
+6:	cmpw	$0xaa55, %es:SECTOR_AT + 510
+	jne	fail
+	movw	%di, %si
 	xorw	%ax, %ax
 	movw	%ax, %ds
 	ljmp	$0, $SECTOR_AT
@@ -111,14 +128,19 @@ boot_cd:
 	movl	$17, %ebx
 	call	read_cd
 	jc	read_error
+	movw	$S(text_no_image), %si
 	cmpl	$0x54204c45, %es:CD_BUFFER + 7		/* "EL T" */
-	movw	$S(text_no_signature), %si
 	jne	fail
 	movl	%es:CD_BUFFER + 0x47, %ebx
 	call	read_cd
 	jc	read_error
+	/* validation entry for an 80x86, initial entry that boots without emulation */
+	cmpw	$0x0001, %es:CD_BUFFER
+	jne	fail
 	cmpb	$0x88, %es:CD_BUFFER + 0x20
 	jne	fail
+	testb	$0x0f, %es:CD_BUFFER + 0x21
+	jnz	fail
 	movw	%es:CD_BUFFER + 0x22, %ax		/* segment */
 	testw	%ax, %ax
 	jnz	1f
@@ -128,6 +150,7 @@ boot_cd:
 	movl	%es:CD_BUFFER + 0x28, %ebx
 	addl	$3, %ecx
 	shrl	$2, %ecx
+	jz	fail
 	movw	%bp, %di
 2:	movw	%di, S(packet_segment)
 	movw	$0, S(packet_offset)
@@ -142,6 +165,29 @@ boot_cd:
 	pushw	%bp
 	pushw	%ax
 	lretw
+
+/* CF = 0 when DL is a CD: the BIOS tells of the one it started from, others have high numbers */
+is_cd:
+	pushaw
+	pushw	%es
+	movw	%ds, %ax
+	movw	%ax, %es
+	movb	%dl, S(status_drive)
+	notb	S(status_drive)			/* for a BIOS that knows nothing of this call */
+	movw	$S(status), %si
+	movw	$0x4b01, %ax
+	int	$0x13
+	popw	%es
+	popaw
+	jc	1f
+	cmpb	%dl, S(status_drive)
+	jne	1f
+	testb	$0x0f, S(status_media)		/* not 0: it plays a disk */
+	jz	2f
+	stc
+	ret
+1:	cmpb	$0x90, %dl			/* CF = 1 when below */
+2:	ret
 
 /* CF = 0 when hard disk DL is there */
 drive_present:
@@ -161,30 +207,23 @@ drive_present:
 	popaw
 	ret
 
-/* Sector EBX of drive DL to 0:7c00; by LBA where the BIOS can, else the first sector by CHS */
+/* Sector EBX of drive DL to 0:7c00; where the BIOS has no LBA, the same sector by CHS: CX, DH */
 read_sector:
-	pushw	%dx
+	pushaw
 	movb	$0x41, %ah
-	pushl	%ebx
 	movw	$0x55aa, %bx
 	int	$0x13
-	popl	%ebx
-	popw	%dx
+	popaw
 	jc	1f
 	movw	$0, S(packet_segment)
 	movw	$SECTOR_AT, S(packet_offset)
 	jmp	read_packet
-1:	testl	%ebx, %ebx
-	stc
-	jnz	2f
-	pushw	%dx
+1:	pushaw
 	movw	$0x0201, %ax
 	movw	$SECTOR_AT, %bx
-	movw	$1, %cx
-	movb	$0, %dh
 	int	$0x13
-	popw	%dx
-2:	ret
+	popaw
+	ret
 
 read_cd:
 	movw	$0, S(packet_segment)
@@ -200,13 +239,23 @@ read_packet:
 
 read_error:
 	movw	$S(text_read_error), %si
+/* SI: text; one that begins with a blank tells of the drive */
 fail:
 	movw	%cs, %ax
 	movw	%ax, %ds
-	movw	$S(text_prefix), %di
-	xchgw	%si, %di
+	movw	%si, %di
+	movw	$S(text_prefix), %si
 	call	print
-	movw	%di, %si
+	cmpb	$' ', (%di)
+	jne	1f
+	movw	$S(text_drive), %si
+	call	print
+	movb	S(drive), %al
+	shrb	$4, %al
+	call	print_digit
+	movb	S(drive), %al
+	call	print_digit
+1:	movw	%di, %si
 	call	print
 	movw	$S(text_key), %si
 	call	print
@@ -220,11 +269,20 @@ print:
 	lodsb
 	testb	%al, %al
 	jz	1f
+	call	print_char
+	jmp	print
+1:	ret
+print_digit:				/* the low four bits of AL */
+	andb	$0x0f, %al
+	addb	$'0', %al
+	cmpb	$'9', %al
+	jbe	print_char
+	addb	$'a' - '9' - 1, %al
+print_char:
 	movb	$0x0e, %ah
 	movw	$7, %bx
 	int	$0x10
-	jmp	print
-1:	ret
+	ret
 
 /* INT 13h: drives 0x80 and swap_drive change places. Everything else, results too, is the BIOS's. */
 int13:
@@ -256,6 +314,7 @@ int13:
 	popw	%bp
 	iretw
 int13_dl:	.byte	0
+drive:		.byte	0		/* chosen; the BIOS's number */
 
 /* INT 15h: the memory map without the VMM. */
 int15:
@@ -324,10 +383,20 @@ packet_offset:	.word	0
 packet_segment:	.word	0
 packet_lba:	.long	0, 0
 
+/* INT 13h AX = 4B01h: specification packet (El Torito 1.0, figure 6) */
+status:		.byte	0x13
+status_media:	.byte	0
+status_drive:	.byte	0
+		.skip	16
+
 text_prefix:		.asciz	"BitVisor: "
-text_no_drive:		.asciz	"no disk to boot the operating system from"
-text_no_active:		.asciz	"no active partition on the boot disk"
-text_no_signature:	.asciz	"the boot disk has no boot sector"
-text_read_error:	.asciz	"the boot disk cannot be read"
+text_drive:		.asciz	"drive 0x"
+text_no_disk:		.asciz	"there is no disk to boot the operating system from"
+text_not_there:		.asciz	" is not there"
+text_read_error:	.asciz	" cannot be read"
+text_no_sector:		.asciz	" has no boot sector"
+text_no_active:		.asciz	" has no active partition"
+text_no_active_sector:	.asciz	" has no boot sector in its active partition"
+text_no_image:		.asciz	" has no boot image that runs without emulation"
 text_key:		.asciz	". Press a key to reboot.\r\n"
 realmode_stub_end:
