@@ -76,9 +76,9 @@ void percpu_load(struct cpu *cpu)
 	cpu->gdt[0] = 0;
 	cpu->gdt[1] = UINT64_C(0x00af9b000000ffff);
 	cpu->gdt[2] = UINT64_C(0x00cf93000000ffff);
-	cpu->gdt[3] = UINT64_C(0x0000890000000000) | limit | (base & 0xffffff) << 16 |
-		      (base >> 24 & 0xff) << 56;
-	cpu->gdt[4] = base >> 32;
+	cpu->gdt[HOST_TR / 8] = UINT64_C(0x0000890000000000) | limit | (base & 0xffffff) << 16 |
+				(base >> 24 & 0xff) << 56;
+	cpu->gdt[HOST_TR / 8 + 1] = base >> 32;
 	lgdt(&d);
 	__asm__ volatile("mov %0, %%ds; mov %0, %%es; mov %0, %%ss; mov %1, %%fs; mov %1, %%gs\n\t"
 			 "pushq %2; leaq 1f(%%rip), %%rax; pushq %%rax; lretq; 1:\n\t"

@@ -35,7 +35,13 @@ struct __attribute__((packed)) tss {
 
 #define HOST_CS 0x08
 #define HOST_DS 0x10
-#define HOST_TR 0x18
+/*
+ * TR cannot be emptied again, so a CPU that goes back to firmware without a TSS keeps this
+ * selector. It lies behind the end of the GDTs that firmware has: EDK II loads what it finds in TR
+ * once more when it lies inside.
+ */
+#define HOST_TR     0x400
+#define GDT_ENTRIES (HOST_TR / 8 + 2)
 
 struct cpu {
 	struct vcpu vcpu; /* first: see above */
@@ -45,7 +51,7 @@ struct cpu {
 	int error;                /* why the CPU refused */
 	bool stopped; /* atomic: told to stop by a panic, and `state` holds its guest's registers if
 			 `vcpu.active` */
-	uint64_t gdt[5];
+	uint64_t gdt[GDT_ENTRIES];
 	struct tss tss;
 	struct vcpu_state state; /* captured or to be entered */
 };
