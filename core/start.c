@@ -317,6 +317,8 @@ static void ap_main(void)
 		__asm__ volatile("cli; hlt");
 }
 
+static const struct boot_info *native_info; /* to go on with when the start is given up */
+
 static _Noreturn void bsp_main(struct cpu *cpu)
 {
 	struct vcpu_state s;
@@ -324,15 +326,23 @@ static _Noreturn void bsp_main(struct cpu *cpu)
 
 	percpu_load(cpu);
 	missing = smp_start(boot.low_base, ap_main);
-	if (missing)
-		panic("%u of %u CPUs did not start", missing, cpu_count);
-	realmode_guest_state(&s);
-	console_release();
-	vcpu_enter_at(&s, RUN_GUEST);
-	panic("the boot CPU cannot enter the guest");
+	for (uint32_t i = 1; missing && i < cpu_count; i++) {
+		if (!cpus[i]->online)
+			log_printf("CPU%u: not started: no answer (APIC ID %u)\n", i,
+				   cpus[i]->apic_id);
+	}
+	if (!missing) {
+		realmode_guest_state(&s);
+		vcpu_enter_at(&s, RUN_GUEST);
+		missing = 1;
+	}
+	start_refuse("%u of %u CPUs cannot run it (see above)", missing, cpu_count);
+	handover_retire_others();
+	realmode_continue_native(native_info);
 }
 
-void start_bios_guest(void)
+void start_bios_guest(const struct boot_info *native)
 {
+	native_info = native;
 	handover_on_stack(cpus[0], bsp_main);
 }

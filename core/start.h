@@ -27,5 +27,8 @@ int start_init(void);
  * not return. On UEFI returns true at once: the loader asks. Context: boot CPU, screen still open.
  */
 bool start_refuse(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* BIOS: start the other CPUs and the guest. */
-_Noreturn void start_bios_guest(void);
+/*
+ * BIOS: start the other CPUs and the guest. When one of them cannot run the VMM, the user is asked,
+ * and all go on natively with the memory map of `native`.
+ */
+_Noreturn void start_bios_guest(const struct boot_info *native);

@@ -90,5 +90,5 @@ void multiboot_main(uint32_t magic, uint32_t info)
 	multiboot_relocate(bi->region_base, bi->image_size);
 	if (start_init() != 0)
 		realmode_continue_native(&info_block); /* its map does not have the VMM's region */
-	start_bios_guest();
+	start_bios_guest(&info_block);
 }

@@ -1,18 +1,27 @@
 /* CPU hand-over: the three ways in which a CPU comes under the VMM or leaves it. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "core/vm/handover.h"
+#include "core/console.h"
 #include "core/errno.h"
 #include "core/log.h"
+#include "core/panic.h"
 #include "core/string.h"
 #include "core/mm/vmmap.h"
 #include "core/start.h"
+#include "core/vm/nmi.h"
+#include "core/vm/sleep.h"
 #include "core/vm/startup.h"
 #include "core/vm/vmcall.h"
 #include "core/vmm_ops.h"
 #include "core/x86/apic.h"
+#include "core/x86/clock.h"
 #include "core/x86/cpu.h"
 #include "core/x86/percpu.h"
 #include "core/x86/trap.h"
+
+#define RETIRE_TIMEOUT_US 100000
+#define RETIRE_POLL_US    1000
+#define INIT_DELAY_US     10000 /* SDM 3A 9.4.4.1 */
 
 /* uefi_entry.S, as handover_on_stack() */
 extern _Noreturn void handover_restore(const struct vcpu_state *s);
@@ -130,12 +139,28 @@ int vcpu_enter_here(const struct handover_frame *f)
 	return -ENODEV;
 }
 
+#ifdef CONFIG_TEST_CALLS
+/* For tests: the index of a CPU that is refused, to be set in the file. */
+static volatile uint32_t test_refused_cpu = UINT32_MAX;
+#endif
+
+static int cpu_on(struct cpu *cpu, const char **reason)
+{
+#ifdef CONFIG_TEST_CALLS
+	if (cpu->index == test_refused_cpu) {
+		*reason = "leave of the test";
+		return -ENODEV;
+	}
+#endif
+	return vmm_ops->cpu_on(&cpu->vcpu, reason);
+}
+
 int vcpu_enter_at(const struct vcpu_state *s, enum run_state run_state)
 {
 	struct cpu *cpu = this_cpu();
 	struct vcpu *v = &cpu->vcpu;
 	const char *reason = "";
-	int err = vmm_ops->cpu_on(v, &reason);
+	int err = cpu_on(cpu, &reason);
 
 	if (err) {
 		log_printf("CPU%u: not started: the CPU has no %s\n", cpu->index, reason);
@@ -147,9 +172,54 @@ int vcpu_enter_at(const struct vcpu_state *s, enum run_state run_state)
 	v->active = true;
 	log_printf("Processor %u (%s)\n", cpu->index, cpu->index ? "AP" : "BSP");
 	__atomic_store_n(&cpu->online, 1, __ATOMIC_RELEASE);
+	if (cpu->index == 0 && start_boot_info()->firmware == BOOT_BIOS) {
+		sleep_hide(); /* all other CPUs are in: no way back */
+		console_release();
+	}
 	startup_check(v);
 	vmm_ops->run(v);
 	__builtin_unreachable(); /* no attribute on a pointer suits both compilers */
+}
+
+void vcpu_retire(struct vcpu *v)
+{
+	v->active = false;
+	vmm_ops->cpu_off(v);
+	__atomic_store_n(&this_cpu()->online, 0, __ATOMIC_RELEASE);
+	for (;;)
+		__asm__ volatile("cli; hlt");
+}
+
+/* False when the CPU stays. */
+static bool retire_other(uint32_t index)
+{
+	struct cpu *c = cpus[index];
+
+	if (__atomic_load_n(&c->online, __ATOMIC_ACQUIRE) != 1)
+		return true;
+	nmi_kick(index, KICK_RETIRE);
+	for (unsigned us = 0; us < RETIRE_TIMEOUT_US; us += RETIRE_POLL_US) {
+		/* as guest in wait-for-SIPI it hears nothing else, and sees the kick behind this */
+		if (startup_waits_in_cpu(&c->vcpu))
+			apic_send(c->apic_id, APIC_ICR_ASSERT | APIC_MODE_STARTUP << 8);
+		clock_delay_us(RETIRE_POLL_US);
+		if (__atomic_load_n(&c->online, __ATOMIC_ACQUIRE) != 1)
+			return true;
+	}
+	return false;
+}
+
+void handover_retire_others(void)
+{
+	for (uint32_t i = 1; i < cpu_count; i++) {
+		if (!retire_other(i))
+			panic("CPU%u does not leave the VMM", i);
+	}
+	/* those that stopped would be lost with the memory that their code is in */
+	for (uint32_t i = 1; i < cpu_count; i++) {
+		apic_send(cpus[i]->apic_id, APIC_ICR_ASSERT | APIC_MODE_INIT << 8);
+		clock_delay_us(INIT_DELAY_US);
+	}
 }
 
 static bool started; /* the guest owns the machine: no way back */
@@ -157,6 +227,8 @@ static bool started; /* the guest owns the machine: no way back */
 static void call_start(struct vcpu *v)
 {
 	v->gpr[GPR_RAX] = 0;
+	if (!started)
+		sleep_hide();
 	started = true;
 }
 VMCALL("boot_start", call_start);

@@ -33,6 +33,16 @@ int vcpu_enter_at(const struct vcpu_state *s, enum run_state run_state);
 _Noreturn void vcpu_leave(struct vcpu *v);
 
 /*
+ * VMX/SVM is off and the CPU stops: it never ran guest code, or none that matters. Does not return.
+ * Context: the calling CPU's own vcpu, host state loaded.
+ */
+_Noreturn void vcpu_retire(struct vcpu *v);
+/*
+ * Give the start up, on a BIOS machine: all CPUs but this one leave the VMM and wait for a start-up
+ * IPI, as the BIOS had left them. Context: boot CPU, natively, before the guest has run.
+ */
+void handover_retire_others(void);
+/*
  * Go on in `function` (which does not return) on the stack of `cpu`, the block of the CPU that runs
  * this. What lay on the current stack is given up. Context: interrupts off, a CPU not under the
  * VMM.

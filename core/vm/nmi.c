@@ -69,6 +69,8 @@ void nmi_take_kicks(struct vcpu *v)
 	kicks = __atomic_exchange_n(&v->kick, 0, __ATOMIC_SEQ_CST);
 	if (kicks & KICK_STOP)
 		panic_stop();
+	if (kicks & KICK_RETIRE)
+		vcpu_retire(v);
 	if (kicks & KICK_FLUSH) {
 		nmi_flush_self(v);
 	}

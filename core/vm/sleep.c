@@ -11,6 +11,8 @@
 
 static uint16_t s3_type[2]; /* SLP_TYP of S3 in PM1a and PM1b control, shifted into place */
 static bool has_s3;
+static uint8_t *writable_dsdt;
+static uint32_t dsdt_bytes;
 
 static void pm1_control(void *arg, const struct io_access *io, uint32_t *value)
 {
@@ -52,9 +54,12 @@ void sleep_init(void)
 	s3_type[1] = (uint16_t)(s3.slp_typ_b << FADT_SLP_TYP_SHIFT);
 	watch(&fadt.pm1a_cnt, 0);
 	watch(&fadt.pm1b_cnt, 1);
-	/* the guest's ACPI must not offer what is refused */
-	void *writable = vmmap_device(fadt.dsdt, len);
+	writable_dsdt = vmmap_device(fadt.dsdt, len);
+	dsdt_bytes = len;
+}
 
-	if (writable && dsdt_hide_s3(writable, len) > 0)
+void sleep_hide(void)
+{
+	if (writable_dsdt && dsdt_hide_s3(writable_dsdt, dsdt_bytes) > 0)
 		log_printf("Suspend to RAM is hidden from the guest\n");
 }

@@ -90,6 +90,7 @@ enum kick {
 	KICK_STOP = 1 << 1,    /* panic: dump and stop */
 	KICK_STARTUP = 1 << 2, /* INIT or start-up IPI in the mailbox */
 	KICK_NMI = 1 << 3,     /* deliver the NMI that waits behind another event */
+	KICK_RETIRE = 1 << 4,  /* out of the VMM: the start is given up */
 };
 
 enum run_state {
