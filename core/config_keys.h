@@ -92,7 +92,8 @@
 		"How INIT and start-up messages are followed. sipi: by VT-x exits; icr: by the guest's " \
 		"writes of the interrupt command register.") \
 	ENUM("vmm.apic", apic, apic, CONFIG_APIC_AUTO, \
-		"AMD-V: whether writes to the local APIC's page are trapped.") \
+		"AMD-V: whether writes to the local APIC's page are trapped. auto: with several CPUs. pass: " \
+		"CPUs that the guest starts leave the VMM, or stand still where VM_CR.R_INIT holds INITs.") \
 	ENUM("vmm.cpuid_unknown", cpuid_unknown, cpuid_unknown, CONFIG_CPUID_UNKNOWN_HIDE, \
 		"What happens to CPUID feature bits that the VMM does not know.") \
 	BOOL("vmm.cpuid_hypervisor", cpuid_hypervisor, 0, \

@@ -68,8 +68,7 @@ int startup_init(bool has_sipi_exits)
 	use_icr = true;
 	if (c->apic == CONFIG_APIC_PASS || (c->apic == CONFIG_APIC_AUTO && cpu_count == 1)) {
 		use_icr = false;
-		log_printf("CPU start-up: the local APIC is not watched%s\n",
-			   cpu_count > 1 ? "; a CPU that is restarted leaves the VMM" : "");
+		log_printf("CPU start-up: the local APIC is not watched\n");
 		return 0;
 	}
 	trap_page = true;

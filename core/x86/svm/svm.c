@@ -2,11 +2,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "core/x86/svm/svm.h"
 #include "core/errno.h"
+#include "core/log.h"
 #include "core/mm/pages.h"
 #include "core/string.h"
 #include "core/vm/msr.h"
 #include "core/vm/nested.h"
 #include "core/vm/cpuid.h"
+#include "core/vm/startup.h"
 #include "core/vmm_ops.h"
 #include "core/x86/cpu.h"
 #include "core/x86/percpu.h"
@@ -67,8 +69,26 @@ static int svm_init(void)
 	return iopm && msrpm ? 0 : -ENOMEM;
 }
 
+/* Does this CPU take VM_CR.R_INIT, which makes an INIT an exception (APM 2 15.28.1)? */
+static bool holds_init(void)
+{
+	uint64_t old = rdmsr(MSR_VM_CR);
+	bool holds = wrmsr_safe(MSR_VM_CR, old | VM_CR_R_INIT) && (rdmsr(MSR_VM_CR) & VM_CR_R_INIT);
+
+	wrmsr_safe(MSR_VM_CR, old);
+	return holds;
+}
+
 static void svm_policy_ready(void)
 {
+	if (!startup_uses_icr()) {
+		if (!holds_init())
+			log_printf("VM_CR.R_INIT does not hold: a CPU that gets an INIT leaves the "
+				   "VMM\n");
+		else if (cpu_count > 1)
+			log_printf("VM_CR.R_INIT holds INITs: the guest cannot start the other "
+				   "CPUs\n");
+	}
 	msr_policy_fill(&msr_env, msrpm_set, NULL);
 }
 
@@ -130,6 +150,8 @@ static void svm_cpu_off(struct vcpu *v)
 {
 	svm_vmload(
 	    v->vendor_pa); /* SYSCALL, SYSENTER registers and the like are the guest's again */
+	/* an INIT is an INIT again before GIF lets one in */
+	wrmsr_safe(MSR_VM_CR, rdmsr(MSR_VM_CR) & ~VM_CR_R_INIT);
 	svm_stgi();
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) & ~EFER_SVME);
 	wrmsr(MSR_VM_HSAVE_PA, 0);
