@@ -229,7 +229,11 @@ def test_cd(tmp_path, program, segment):
     """No hard disk: the El Torito image of the CD that vmm.boot_drive names, all of it, at its segment."""
     image = program("CD", "--defsym", "LONG=1")
     assert 4096 < len(image) < 6144
-    guest = iso(tmp_path, image, "-no-emul-boot", "-boot-load-size", "12", "-boot-load-seg", hex(segment))
+    guest = iso(tmp_path, image, "-no-emul-boot", "-boot-load-size", "12")
+    with open(guest, "r+b") as f:
+        f.seek(17 * 2048 + 0x47)  # boot record: where the catalogue is
+        f.seek(struct.unpack("<I", f.read(4))[0] * 2048 + 32 + 2)  # its second entry: load segment
+        f.write(struct.pack("<H", segment))
     with machine(f"cd{segment:x}", guest, disk="cd", words=("vmm.boot_drive=0xe1",)) as m:
         dl, cs, *_ = said(m, "CD")
         assert (dl, cs) == (0xe1, segment or 0x7C0)

@@ -1,6 +1,8 @@
 """Configuration keys that change what the guest sees or how it is watched."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+import re
+
 import pytest
 
 from lib import checks
@@ -21,3 +23,17 @@ def test_asked_for(request):
         m.run("sleep 1")
         assert int(m.run("sed -n 's/^ *LOC: *\\([0-9]*\\).*/\\1/p' /proc/interrupts")) > before
         checks.disk_reads_back(m)
+
+
+def test_apic_pass(request):
+    """vmm.apic=pass with two CPUs, where INITs cannot be held: as the log warns, the second CPU leaves the VMM, and works."""
+    if request.config.getoption("--as-bare"):
+        pytest.skip("needs the VMM")
+    with Machine("keys-pass", cpus=2, mem=256, net="none", words=("vmm.apic=pass",), kernel_args="+quiet") as m:
+        m.boot()
+        log = m.vmm_log().replace("\r", "")
+        assert re.search(r"^CPU start-up: the local APIC is not watched\n"
+                         r"VM_CR\.R_INIT does not hold: a CPU that gets an INIT leaves the VMM$", log, re.M)
+        flags = [set(line.split()) for line in m.run("sed -n 's/^flags[^:]*: *//p' /proc/cpuinfo").splitlines()]
+        assert ["svm" in f for f in flags] == [False, True]
+        checks.cpus_online(m)

@@ -40,6 +40,7 @@ static EFI_GUID mp_services_guid = {
 struct work {
 	volatile UINT32 runs[CPUS_MAX];
 	volatile UINT32 virt[CPUS_MAX]; /* the CPU showed AMD-V or VT-x */
+	volatile UINT32 svme[CPUS_MAX]; /* AMD-V is switched on: EFER.SVME */
 	volatile UINT64 number[CPUS_MAX];
 	volatile UINT32 inside, most_inside, strangers;
 };
@@ -60,6 +61,14 @@ static UINT32 cpuid(UINT32 leaf, UINT32 *ecx)
 	return ebx;
 }
 
+static UINT32 efer(void)
+{
+	UINT32 low, high;
+
+	__asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(0xc0000080));
+	return low;
+}
+
 static VOID EFIAPI count_me(VOID *argument)
 {
 	struct work *w = argument;
@@ -74,6 +83,7 @@ static VOID EFIAPI count_me(VOID *argument)
 
 		cpuid(0x80000001, &ecx);
 		w->virt[id] = vmx | (ecx >> 2 & 1);
+		w->svme[id] = efer() >> 12 & 1;
 		mp->who_am_i(mp, &number);
 		w->number[id] = number;
 		__atomic_add_fetch(&w->runs[id], 1, __ATOMIC_SEQ_CST);
@@ -98,7 +108,7 @@ static VOID EFIAPI some_stay(VOID *argument)
 /* One line: name, status, then "APIC ID:number:runs" of each CPU that ran. */
 static void show(const CHAR16 *what, EFI_STATUS status)
 {
-	UINTN ran = 0, virt = 0;
+	UINTN ran = 0, virt = 0, svme = 0;
 
 	Print(L"MPTEST %s: status %lx, ran", what, (UINT64)status);
 	for (UINTN i = 0; i < CPUS_MAX; i++) {
@@ -107,9 +117,10 @@ static void show(const CHAR16 *what, EFI_STATUS status)
 		Print(L" %d:%d:%d", i, work.number[i], work.runs[i]);
 		ran++;
 		virt += work.virt[i];
+		svme += work.svme[i];
 	}
 	Print(L" strangers %d left inside %d\n", work.strangers, work.inside);
-	Print(L"MPVIRT %d of %d\n", virt, ran);
+	Print(L"MPVIRT %d of %d\nMPSVME %d\n", virt, ran, svme);
 	SetMem((void *)(UINTN)&work, sizeof(work), 0);
 }
 
