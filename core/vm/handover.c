@@ -243,6 +243,18 @@ static void call_leave(struct vcpu *v)
 }
 VMCALL("boot_leave", call_leave);
 
+/* What an exit has changed in the CPU and handover_restore() does not load. */
+static void load_rest(const struct vcpu_state *s)
+{
+	wrmsr(MSR_PAT, s->pat);
+	wrmsr(MSR_SYSENTER_CS, s->sysenter_cs);
+	wrmsr(MSR_SYSENTER_ESP, s->sysenter_esp);
+	wrmsr(MSR_SYSENTER_EIP, s->sysenter_eip);
+	wrmsr_safe(MSR_DEBUGCTL, s->debugctl);
+	write_dr6(s->dr6);
+	write_dr7(s->dr7);
+}
+
 void vcpu_leave(struct vcpu *v)
 {
 	struct cpu *cpu = this_cpu();
@@ -250,6 +262,7 @@ void vcpu_leave(struct vcpu *v)
 	vmm_ops->state_get(v, &cpu->state);
 	v->active = false;
 	vmm_ops->cpu_off(v);
+	load_rest(&cpu->state);
 	__atomic_store_n(&cpu->online, 0, __ATOMIC_RELEASE);
 	handover_restore(&cpu->state);
 }
