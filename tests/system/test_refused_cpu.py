@@ -1,17 +1,134 @@
 """One CPU cannot run the VMM: the others, which run it already, leave it again, and the machine goes on bare."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from lib import checks, facts, refused
-from lib.machine import TOP
+from lib.machine import TOP, Machine
 from lib.screen import ScreenMachine, squeeze
 from test_loader import LOADER, built, fat, machine, reserved_pages, script, sections  # noqa: F401
 from test_mp import check_bare, said
 
 ELF = Path(TOP, "build", "bitvisor.elf")
+
+# A boot sector: starts the other CPUs by INIT and start-up IPI, and says on COM1 how many came, and of the boot CPU and of
+# those with APIC ID 1 and 2 whether they show VT-x (V), AMD-V (A) or neither (-); a blank: did not come.
+SECTOR = """
+	.code16
+	.globl	_start
+_start:	cli
+	cld
+	xorw	%ax, %ax
+	movw	%ax, %ds
+	movw	%ax, %es
+	movw	%ax, %ss
+	movw	$0x7000, %sp
+	ljmp	$0, $0x7c00 + 1f - _start
+1:	movl	$0x20202020, 0x7100
+	movw	$0, 0x7104
+	movw	$0x7c00 + ap - _start, %si
+	movw	$0x8000, %di
+	movw	$ap_end - ap, %cx
+	rep movsb
+	lgdtl	0x7c00 + gdtr - _start		/* 4 GiB of data in real mode */
+	movl	%cr0, %eax
+	orb	$1, %al
+	movl	%eax, %cr0
+	movw	$8, %bx
+	movw	%bx, %ds
+	andb	$0xfe, %al
+	movl	%eax, %cr0
+	xorw	%bx, %bx
+	movw	%bx, %ds
+	movl	$0xfee00300, %ebx
+	movl	$0x000c4500, (%ebx)		/* INIT, all but this one */
+	call	delay
+	movl	$0x000c4608, (%ebx)		/* start at 0800:0 */
+	call	delay
+	movl	$0x000c4608, (%ebx)
+	call	delay
+	call	delay
+	xorw	%bx, %bx
+	lcall	$0x0800, $show - ap
+	decw	0x7104
+	movw	$0x3fb, %dx
+	movb	$3, %al				/* 8 bits a character: not every BIOS sets COM1 up */
+	outb	%al, %dx
+	movw	$0x7c00 + text - _start, %si
+	call	print
+	movb	0x7104, %al
+	addb	$'0', %al
+	call	char
+	movw	$0x7100, %si
+	movb	$0, 0x7103
+	call	print
+	movw	$0x7c00 + text_end - _start, %si
+	call	print
+3:	hlt
+	jmp	3b
+delay:	movw	$4, %cx				/* ticks of the BIOS's clock, 55 ms each */
+	sti
+4:	hlt
+	loop	4b
+	cli
+	ret
+print:	lodsb
+	testb	%al, %al
+	jz	5f
+	call	char
+	jmp	print
+char:	movb	%al, %ah
+	movw	$0x3fd, %dx
+9:	inb	%dx, %al
+	testb	$0x20, %al
+	jz	9b
+	movb	%ah, %al
+	movw	$0x3f8, %dx
+	outb	%al, %dx
+5:	ret
+	.balign	8
+gdt:	.quad	0, 0x00cf93000000ffff
+gdtr:	.word	15
+	.long	0x7c00 + gdt - _start
+text:	.asciz	"<came "
+text_end: .asciz ">\\n"
+ap:	cli
+	xorw	%ax, %ax
+	movw	%ax, %ds
+	movl	$1, %eax
+	cpuid					/* EBX: APIC ID in the highest byte */
+	shrl	$24, %ebx
+	movw	%ax, %ss
+	movw	$0x6000, %sp			/* CPUs may share it: they push the same */
+	lcall	$0x0800, $show - ap
+6:	cli
+	hlt
+	jmp	6b
+	/* notes what this CPU shows at 7100h + its APIC ID */
+show:	movl	%ebx, %ebp
+	movl	$1, %eax
+	cpuid
+	movw	$'-', %di
+	testb	$0x20, %cl
+	jz	7f
+	movw	$'V', %di
+7:	movl	$0x80000001, %eax
+	cpuid
+	testb	$4, %cl
+	jz	8f
+	movw	$'A', %di
+8:	andw	$3, %bp
+	movw	%di, %ax
+	movb	%al, %ds:0x7100(%bp)
+	lock incw 0x7104
+	lret
+ap_end:
+	.org	510
+	.word	0xaa55
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -20,13 +137,29 @@ def needs_vmm(request):
         pytest.skip("nobody is refused without the VMM")
 
 
-@pytest.mark.parametrize("cpus,which", [(3, 1), (2, 0)], ids=["other", "boot"])
-def test_bios(tmp_path, cpus, which):
+@pytest.fixture
+def sector(tmp_path):
+    """A disk with the boot sector."""
+    elf, path = tmp_path / "sector.o", tmp_path / "sector.img"
+    subprocess.run(["as", "--32", "-o", elf, "-"], input=SECTOR, text=True, check=True)
+    subprocess.run(["objcopy", "-O", "binary", "-j", ".text", elf, path], check=True)
+    assert path.stat().st_size == 512
+    with open(path, "r+b") as f:
+        f.truncate(2 * 16 * 63 * 512)  # whole cylinders, for Bochs
+    return str(path)
+
+
+def question(cpus, which):
+    return (f"CPU{which}: not started: the CPU has no leave of the test",
+            f"BitVisor is not started: 1 of {cpus} CPUs cannot run it (see above)")
+
+
+def test_bios_linux(tmp_path):
     """The reason and the question; after c Linux has all CPUs, all memory, AMD-V, and suspend to RAM."""
-    with ScreenMachine(f"refused-cpu{which}", elf=refused.make(tmp_path / "vmm.elf", which), cpus=cpus, mem=256, net="none") as m:
+    with ScreenMachine("refused-linux", elf=refused.make(tmp_path / "vmm.elf", 1), cpus=3, mem=256, net="none") as m:
         screen = squeeze(m.expect_screen("Press c to continue without BitVisor, r to reboot.", 30))
-        assert squeeze(f"BitVisor is not started: 1 of {cpus} CPUs cannot run it (see above)") in screen
-        assert squeeze(f"CPU{which}: not started: the CPU has no leave of the test") in screen
+        for text in question(3, 1):
+            assert squeeze(text) in screen
         m.key("c")
         m.boot()
         checks.cpus_online(m)
@@ -35,6 +168,29 @@ def test_bios(tmp_path, cpus, which):
         assert "deep" in m.run("cat /sys/power/mem_sleep")
         checks.cpu_hotplug(m)
         assert "Suspend to RAM" not in m.vmm_log()
+
+
+@pytest.mark.parametrize("cpus,which,came", [(3, 1, "2AAA"), (2, 0, "1AA "), (3, None, "2---")], ids=["other", "boot", "none"])
+def test_bios_sector(tmp_path, sector, cpus, which, came):
+    """A guest that starts CPUs as an operating system does reaches all, outside the VMM; in it when nobody is refused."""
+    more = {} if which is None else {"elf": refused.make(tmp_path / "vmm.elf", which)}
+    with ScreenMachine(f"refused-sector-{which}", guest=sector, cpus=cpus, mem=64, net="none", **more) as m:
+        if which is not None:
+            screen = squeeze(m.expect_screen("Press c to continue without BitVisor, r to reboot.", 30))
+            for text in question(cpus, which):
+                assert squeeze(text) in screen
+            m.key("c")
+        assert m.expect(r"<came (.*)>", 30)[1] == came
+
+
+def test_bochs(tmp_path, sector):
+    """The same on VT-x, where a CPU that waits for its start-up IPI as guest must be woken to leave; nobody answers."""
+    with Machine("refused-bochs", emu="bochs", guest=sector, cpus=2, mem=64, net="none", elf=refused.make(tmp_path / "vmm.elf", 0),
+                 words=("vmm.on_error=continue",)) as m:
+        assert m.expect(r"<came (.*)>", 300)[1] == "1VV "
+        log = m.vmm_log()
+        for text in question(2, 0):
+            assert text in log
 
 
 def test_bios_reboot(tmp_path):
