@@ -10,13 +10,13 @@ import time
 
 import pytest
 
+from lib import debugimage
 from lib.machine import LOGS, TOP
 from lib.screen import ScreenMachine
 
 sys.path.insert(0, os.path.join(TOP, "tools"))
 import psf2c  # noqa: E402
 
-DEBUG_ELF = os.path.join(TOP, "build", "bitvisor-debug.elf")
 FONT = os.path.join(TOP, "build", "deps", "font.psf.gz")
 
 # argv[1]: 0..2 as core/panic.c says; c: CPUID for ever; v: a VMM call that does not exist, for ever; s: nothing, for ever.
@@ -56,7 +56,7 @@ name:	.asciz	"test_panic"
 
 @pytest.fixture(scope="module", autouse=True)
 def debug_image():
-    subprocess.run(["make", "-s", "-C", TOP, DEBUG_ELF.removeprefix(TOP + "/")], check=True, stdout=subprocess.DEVNULL)
+    debugimage.build()
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def start(request):
     running = []
 
     def begin(name, words=("vmm.auto_reboot=0",), **options):
-        m = ScreenMachine(name, elf=DEBUG_ELF, reboot=True, words=words, **options)
+        m = ScreenMachine(name, elf=debugimage.ELF, reboot=True, words=words, **options)
         running.append(m)
         return m.__enter__()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lib import checks, facts, refused
+from lib import checks, debugimage, facts
 from lib.machine import TOP, Machine
 from lib.screen import ScreenMachine, squeeze
 from test_loader import LOADER, built, fat, machine, reserved_pages, script, sections  # noqa: F401
@@ -156,7 +156,7 @@ def question(cpus, which):
 
 def test_bios_linux(tmp_path):
     """The reason and the question; after c Linux has all CPUs, all memory, AMD-V, and suspend to RAM."""
-    with ScreenMachine("refused-linux", elf=refused.make(tmp_path / "vmm.elf", 1), cpus=3, mem=256, net="none") as m:
+    with ScreenMachine("refused-linux", elf=debugimage.refusing(tmp_path / "vmm.elf", 1), cpus=3, mem=256, net="none") as m:
         screen = squeeze(m.expect_screen("Press c to continue without BitVisor, r to reboot.", 30))
         for text in question(3, 1):
             assert squeeze(text) in screen
@@ -173,7 +173,7 @@ def test_bios_linux(tmp_path):
 @pytest.mark.parametrize("cpus,which,came", [(3, 1, "2AAA"), (2, 0, "1AA "), (3, None, "2---")], ids=["other", "boot", "none"])
 def test_bios_sector(tmp_path, sector, cpus, which, came):
     """A guest that starts CPUs as an operating system does reaches all, outside the VMM; in it when nobody is refused."""
-    more = {} if which is None else {"elf": refused.make(tmp_path / "vmm.elf", which)}
+    more = {} if which is None else {"elf": debugimage.refusing(tmp_path / "vmm.elf", which)}
     with ScreenMachine(f"refused-sector-{which}", guest=sector, cpus=cpus, mem=64, net="none", **more) as m:
         if which is not None:
             screen = squeeze(m.expect_screen("Press c to continue without BitVisor, r to reboot.", 30))
@@ -185,7 +185,7 @@ def test_bios_sector(tmp_path, sector, cpus, which, came):
 
 def test_bochs(tmp_path, sector):
     """The same on VT-x, where a CPU that waits for its start-up IPI as guest must be woken to leave; nobody answers."""
-    with Machine("refused-bochs", emu="bochs", guest=sector, cpus=2, mem=64, net="none", elf=refused.make(tmp_path / "vmm.elf", 0),
+    with Machine("refused-bochs", emu="bochs", guest=sector, cpus=2, mem=64, net="none", elf=debugimage.refusing(tmp_path / "vmm.elf", 0),
                  words=("vmm.on_error=continue",)) as m:
         assert m.expect(r"<came (.*)>", 300)[1] == "1VV "
         log = m.vmm_log()
@@ -194,7 +194,7 @@ def test_bochs(tmp_path, sector):
 
 
 def test_bios_reboot(tmp_path):
-    with ScreenMachine("refused-cpu-r", elf=refused.make(tmp_path / "vmm.elf", 1), cpus=2, mem=64, net="none") as m:
+    with ScreenMachine("refused-cpu-r", elf=debugimage.refusing(tmp_path / "vmm.elf", 1), cpus=2, mem=64, net="none") as m:
         m.expect_screen("Press c to continue without BitVisor, r to reboot.", 30)
         m.key("r")
         assert m.wait_exit(10) == 0
@@ -208,7 +208,7 @@ def test_uefi(built, tmp_path, machine):  # noqa: F811
     files = {"startup.nsh": script(*commands), "mptest.efi": built / "mptest.efi"}
     for name, which in (("ap", 1), ("bsp", 0), ("good", None)):
         files[f"{name}/loadvmm.efi"] = LOADER
-        files[f"{name}/bitvisor.elf"] = ELF if which is None else Path(refused.make(tmp_path / f"{name}.elf", which))
+        files[f"{name}/bitvisor.elf"] = ELF if which is None else Path(debugimage.refusing(tmp_path / f"{name}.elf", which))
     m = machine([fat(tmp_path / "disk.img", files)], cpus=cpus)
     before, bare, ap, after_ap, bsp, after_bsp, after, good, under = sections(m.wait(), len(commands))
     check_bare(said(bare[0]), cpus)
