@@ -180,7 +180,8 @@ def test_bad_numbers(disk, tmp_path):
         assert said(m, "MBR")[3:] == (1, 2)
         log = m.vmm_log()
         for place, value, what in (("2:16", "0x7f", "is out of range"), ("3:16", "256", "is out of range"), ("4:18", "first", "")):
-            assert re.search(rf'^bitvisor\.conf:{place}: vmm\.boot_drive: "{value}" {what}.*; valid: auto or a number from 0x80 to 0xff', log, re.M)
+            assert re.search(rf'^bitvisor\.conf:{place}: vmm\.boot_drive: "{value}" {what}.*; '
+                             'valid: auto or a number from 0x80 to 0xff', log, re.M)
 
 
 # What the disk is, words, what the user reads.
