@@ -38,13 +38,14 @@ def main():
     p.add_argument("--boots", type=int, default=100)
     p.add_argument("--emu", default="qemu", choices=["qemu", "bochs"])
     p.add_argument("--seed", type=int, default=1)
+    p.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1), help="machines at a time")
     p.add_argument("--planned", action="store_true", help="also the rows that make check leaves out")
     a = p.parse_args()
     table = [r for r in rows.ROWS + (rows.PLANNED_ROWS if a.planned else []) if r.emu == a.emu]
     choose = random.Random(a.seed)
     plan = [(n, choose.choice(table)) for n in range(a.boots)]
     failed, times = 0, []
-    with concurrent.futures.ProcessPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
+    with concurrent.futures.ProcessPoolExecutor(a.jobs) as pool:
         for number, name, shell, error in pool.map(boot, *zip(*plan)):
             print(f"{number:4} {'FAILED' if error else 'ok':6} {shell:6.1f} s  {name}", flush=True)
             times.append(shell)

@@ -50,8 +50,8 @@ check: $(IMAGES) $(B)/bitvisor.iso $(HOST_TESTS) $(GUESTS)
 check-all: $(IMAGES) $(B)/bitvisor.iso $(HOST_TESTS) $(GUESTS)
 	@$(CHECK) --host $(HOST_TESTS) --make $(DOC_CHECKS) --fuzz-runs $(FUZZ_RUNS) --fuzz $(FUZZ_BINS) --system -- --all-rows
 
-# Many boots, mixed; not part of check. EMU=bochs for VT-x.
+# Many boots, mixed; not part of check. EMU=bochs for VT-x, JOBS= machines at a time.
 BOOTS ?= 100
 .PHONY: soak
 soak: $(IMAGES) $(GUESTS)
-	@$(PYTHON) tests/soak.py --boots $(BOOTS) $(if $(EMU),--emu $(EMU))
+	@$(PYTHON) tests/soak.py --boots $(BOOTS) $(if $(EMU),--emu $(EMU)) $(if $(JOBS),--jobs $(JOBS))
