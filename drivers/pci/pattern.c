@@ -29,7 +29,9 @@ static void fault(struct pattern_item *item, enum pattern_fault what, size_t at)
 
 void pattern_item(const char *text, size_t length, size_t at, struct pattern_item *item)
 {
-	size_t begin = skip_blanks(text, length, at), last = begin, i = begin, quote_at = 0;
+	size_t begin = skip_blanks(text, length, at), i = begin, quote_at = 0;
+	size_t last =
+	    begin; /* behind the last character that is no space; a quote is none either */
 	bool quote = false;
 
 	*item = (struct pattern_item){.name = begin, .fault = PATTERN_OK};
@@ -58,7 +60,7 @@ void pattern_item(const char *text, size_t length, size_t at, struct pattern_ite
 			fault(item, PATTERN_TWO_EQUALS, i);
 		}
 		i++;
-		if (quote || c != ' ')
+		if (c != ' ')
 			last = i;
 	}
 	if (quote)
@@ -87,7 +89,7 @@ bool pattern_alternative(const char *text, size_t length, size_t *next, size_t *
 		else if (c == '"')
 			quote = !quote;
 		i++;
-		if (quote || c != ' ')
+		if (c != ' ')
 			last = i;
 	}
 	*count = last - *first;
