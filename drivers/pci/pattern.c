@@ -30,8 +30,7 @@ static void fault(struct pattern_item *item, enum pattern_fault what, size_t at)
 void pattern_item(const char *text, size_t length, size_t at, struct pattern_item *item)
 {
 	size_t begin = skip_blanks(text, length, at), i = begin, quote_at = 0;
-	size_t last =
-	    begin; /* behind the last character that is no space; a quote is none either */
+	size_t last = begin; /* end without spaces; quoted ones stay, for a quote stands behind */
 	bool quote = false;
 
 	*item = (struct pattern_item){.name = begin, .fault = PATTERN_OK};

@@ -7,7 +7,7 @@ check-build: | $(DEPS_READY)
 
 # Each header of these rooms compiles alone, but for lists that are included several times with a macro.
 LISTS      := core/vm/features_table.h core/x86/svm/exit_codes.h core/x86/vt/exit_reasons.h core/x86/vt/vmcs_fields.h
-HEADERS    := $(filter-out $(LISTS),$(sort $(shell find include core -name '*.h')))
+HEADERS    := $(filter-out $(LISTS),$(sort $(shell find include core drivers -name '*.h')))
 HEADERS_OK := $(HEADERS:%=$(B)/headers/%.ok)
 
 $(HEADERS_OK): $(B)/headers/%.ok: % | $(CONFIG_H) $(DEPS_READY)
