@@ -217,6 +217,16 @@ static void update_bases(struct pci_bars *b, struct pci_bar_write *result)
 	}
 }
 
+/* Asks the hardware again, also for the other half: a reset may have cleared the registers. */
+static void refresh(struct pci_bars *b, const struct pci_config *config, unsigned i)
+{
+	b->value[i] = pci_config_read(config, b->offset[i], 4);
+	if (is_upper(b, i))
+		b->value[i - 1] = pci_config_read(config, b->offset[i - 1], 4);
+	else if (b->bar[i].wide)
+		b->value[i + 1] = pci_config_read(config, b->offset[i + 1], 4);
+}
+
 void pci_bars_write(struct pci_bars *bars, const struct pci_config *config, uint16_t offset,
 		    unsigned size, uint64_t data, struct pci_bar_write *result)
 {
@@ -224,15 +234,16 @@ void pci_bars_write(struct pci_bars *bars, const struct pci_config *config, uint
 
 	*result = (struct pci_bar_write){0};
 	for (i = 0; i < PCI_BAR_COUNT; i++) {
+		if (overlaps(bars->offset[i], offset, size))
+			refresh(bars, config, i);
+	}
+	for (i = 0; i < PCI_BAR_COUNT; i++) {
 		uint32_t value, bits = probe_bits(i);
 
 		if (!overlaps(bars->offset[i], offset, size))
 			continue;
-		/* Asked anew: a reset may have cleared the register. */
-		value = pci_config_read(config, bars->offset[i], 4);
-		bars->value[i] = value;
-		value = merge(bars->probing[i] ? bars->probe[i] : value, bars->offset[i], offset,
-			      size, data);
+		value = merge(bars->probing[i] ? bars->probe[i] : bars->value[i], bars->offset[i],
+			      offset, size, data);
 		bars->probing[i] = bars->sized && (value & bits) == bits;
 		if (bars->probing[i]) {
 			bars->probe[i] = settle(bars, i, value);
