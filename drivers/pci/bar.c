@@ -190,8 +190,12 @@ static uint32_t settle(const struct pci_bars *b, unsigned i, uint32_t value)
 {
 	uint32_t flags = flag_bits(b, i), bits = ~flags;
 
-	if (b->sized)
-		bits &= i == PCI_BAR_ROM ? b->ones[i] | ROM_ENABLE : b->ones[i];
+	if (b->sized) {
+		bits &= b->ones[i];
+		/* Sizes are asked for without it; a function without ROM does not have it. */
+		if (i == PCI_BAR_ROM && b->ones[i])
+			bits |= ROM_ENABLE;
+	}
 	return (value & bits) | (b->value[i] & flags);
 }
 

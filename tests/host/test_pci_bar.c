@@ -406,6 +406,30 @@ static void test_probe(void **state)
 	}
 }
 
+/* Registers that are not there read as 0 whatever is written. */
+static void test_probe_nothing(void **state)
+{
+	struct model m;
+	struct pci_config config = config_of(&m);
+	struct pci_bars bars;
+	struct pci_bar_write w;
+
+	(void)state;
+	build(&m);
+	poke(&m, 0x10, 4, 0, 0);
+	poke(&m, 0x30, 4, 0, 0);
+	pci_bars_size(&bars, &config);
+	assert_null(pci_bars_get(&bars, 0));
+	assert_null(pci_bars_get(&bars, PCI_BAR_ROM));
+	guest_write(&bars, &m, 0x10, 4, 0xffffffff, &w);
+	guest_write(&bars, &m, 0x30, 4, 0xffffffff, &w);
+	assert_int_equal(guest_read(&bars, &m, 0x10, 4), 0);
+	assert_int_equal(guest_read(&bars, &m, 0x30, 4), 0);
+	guest_write(&bars, &m, 0x30, 4, 0xfeb80001, &w);
+	assert_int_equal(w.moves, 0);
+	assert_int_equal(guest_read(&bars, &m, 0x30, 4), 0);
+}
+
 /* Each byte that a guest writes one by one, and both halves before the first is restored. */
 static void test_probe_pieces(void **state)
 {
@@ -929,15 +953,15 @@ static void test_parts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_header),     cmocka_unit_test(test_size),
-	    cmocka_unit_test(test_read_only),  cmocka_unit_test(test_sizes),
-	    cmocka_unit_test(test_wide_sizes), cmocka_unit_test(test_header_types),
-	    cmocka_unit_test(test_probe),      cmocka_unit_test(test_probe_pieces),
-	    cmocka_unit_test(test_move),       cmocka_unit_test(test_reset),
-	    cmocka_unit_test(test_caps),       cmocka_unit_test(test_msi),
-	    cmocka_unit_test(test_loops),      cmocka_unit_test(test_extended),
-	    cmocka_unit_test(test_ports),      cmocka_unit_test(test_ecam),
-	    cmocka_unit_test(test_parts),
+	    cmocka_unit_test(test_header),        cmocka_unit_test(test_size),
+	    cmocka_unit_test(test_read_only),     cmocka_unit_test(test_sizes),
+	    cmocka_unit_test(test_wide_sizes),    cmocka_unit_test(test_header_types),
+	    cmocka_unit_test(test_probe),         cmocka_unit_test(test_probe_pieces),
+	    cmocka_unit_test(test_probe_nothing), cmocka_unit_test(test_move),
+	    cmocka_unit_test(test_reset),         cmocka_unit_test(test_caps),
+	    cmocka_unit_test(test_msi),           cmocka_unit_test(test_loops),
+	    cmocka_unit_test(test_extended),      cmocka_unit_test(test_ports),
+	    cmocka_unit_test(test_ecam),          cmocka_unit_test(test_parts),
 	};
 
 	return cmocka_run_group_tests_name("pci_bar", tests, NULL, NULL);
