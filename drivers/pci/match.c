@@ -569,7 +569,8 @@ static bool well_formed(struct parser *p, const struct pattern_item *item)
 	return true;
 }
 
-static bool has_value(struct parser *p, const struct pattern_item *item, const char *valid)
+/* `key` NULL: an option. */
+static bool has_value(struct parser *p, const struct pattern_item *item, const struct key_name *key)
 {
 	struct pci_match_report r;
 	struct text t;
@@ -579,8 +580,8 @@ static bool has_value(struct parser *p, const struct pattern_item *item, const c
 	report_begin(p, &r, &t, PCI_MATCH_E_VALUE, item->value);
 	put(&t, "a value is missing behind ");
 	put_quoted(&t, item_text(p, item), item->name_length);
-	put(&t, "; valid here: ");
-	put(&t, valid);
+	put(&t, key ? "; valid here: a pattern for " : "; valid here: any text, or \"\" for none");
+	put(&t, key ? key->format : "");
 	report_end(p, &r);
 	return false;
 }
@@ -604,7 +605,7 @@ static void read_option(struct parser *p, const struct pattern_item *item)
 			    key ? ", which belongs before driver= or behind \"and\"" : "");
 		return;
 	}
-	if (has_value(p, item, "any text, or \"\" for none"))
+	if (has_value(p, item, NULL))
 		keep(p, ITEM_OPTION, 0, item, index);
 }
 
@@ -676,7 +677,11 @@ static void read_selection(struct parser *p, const struct pattern_item *item)
 		index = find_driver(p, item);
 		if (item->value_length == 0 || index < 0)
 			report_driver(p, item, false);
-	} else if (has_value(p, item, key->format)) {
+		else if (!accepts_something(&p->drivers[index]))
+			report(p, PCI_MATCH_W_NEVER, item->value,
+			       "this driver accepts no function by itself, so device= matches "
+			       "nothing; valid here: other keys, like class=02*");
+	} else if (has_value(p, item, key)) {
 		warn_pattern(p, key, item);
 		if (key->key == KEY_NUMBER && p->rules->counter_count < PCI_MATCH_COUNTERS_MAX)
 			index = p->rules->counter_count++;
@@ -973,7 +978,7 @@ uint32_t pci_match_check_drivers(const struct pci_driver *drivers, size_t count,
 			key = find_key(item_text(&p, &item), item.name_length);
 			if (!key || !key->form || key->key == KEY_NUMBER)
 				report_item(&p, PCI_MATCH_E_KEY, &item, "no such key: ", "");
-			else if (has_value(&p, &item, key->format) &&
+			else if (has_value(&p, &item, key) &&
 				 pattern_has(p.text + item.value, item.value_length, 'A', 'F'))
 				warn_pattern(&p, key, &item);
 		}
