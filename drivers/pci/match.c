@@ -115,6 +115,15 @@ static const struct key_name *find_key(const char *name, size_t length)
 	return NULL;
 }
 
+static const struct key_name *name_of(enum key key)
+{
+	size_t i = 0;
+
+	while (key_names[i].key != key)
+		i++;
+	return &key_names[i];
+}
+
 /* The text of a key for a function; device and number have none. */
 static size_t subject(enum key key, const struct pci_function *f, char *buffer)
 {
@@ -880,6 +889,56 @@ void pci_match(const struct pci_match_rules *rules, struct pci_match_state *stat
 		    .options_end = rule->end,
 		};
 	}
+}
+
+/* Could the selection be true of something at `f`'s address? *sure: it is true of anything there.
+ */
+static bool could_match(const struct pci_match_rules *rules, const struct pci_match_rule *rule,
+			const struct pci_function *f, bool *sure)
+{
+	uint16_t driver = rules->items[rule->driver].index;
+	unsigned i;
+
+	*sure = rule->first != rule->driver;
+	if (!*sure)
+		return driver != NO_DRIVER && accepts_something(&rules->drivers[driver]);
+	for (i = rule->first; i < rule->driver; i++) {
+		const struct pci_match_item *item = &rules->items[i];
+		const char *value = rules->text + item->at;
+		bool could;
+
+		if (item->key == KEY_SLOT) {
+			could = selects(KEY_SLOT, value, item->length, f);
+		} else {
+			*sure = false;
+			could =
+			    item->key == KEY_DEVICE
+				? accepts_something(&rules->drivers[item->index])
+				: possible_any(name_of((enum key)item->key), value, item->length);
+		}
+		if (!could)
+			return false;
+	}
+	return true;
+}
+
+bool pci_match_possible(const struct pci_match_rules *rules, struct pci_address address)
+{
+	struct pci_function f = {.address = address};
+	unsigned i;
+	bool sure;
+
+	for (i = 0; i < rules->rule_count; i++) {
+		const struct pci_match_rule *rule = &rules->rules[i];
+
+		if (!could_match(rules, rule, &f, &sure))
+			continue;
+		if (rules->items[rule->driver].index != NO_DRIVER)
+			return true;
+		if (sure)
+			return false;
+	}
+	return false;
 }
 
 int pci_match_first(const struct pci_match_rules *const *rules,

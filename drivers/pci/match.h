@@ -143,6 +143,13 @@ int pci_match_first(const struct pci_match_rules *const *rules,
 		    struct pci_match_state *const *states, size_t count,
 		    const struct pci_function *function, struct pci_match_result *result);
 
+/*
+ * True when a rule could give a function at `address` to a driver, whatever function it turns out
+ * to be: what the guest may make appear there has to be looked at then. False also when driver=none
+ * is sure to be first.
+ */
+bool pci_match_possible(const struct pci_match_rules *rules, struct pci_address address);
+
 /* Number of names in a list like pci_driver.driver_options (may be NULL). */
 size_t pci_match_option_count(const char *names);
 

@@ -96,6 +96,7 @@ static void check_string(const char *text, enum pci_match_dialect dialect)
 			pci_match(&rules, &again, &functions[i], &b);
 			CHECK(a.rule == b.rule && a.driver == b.driver);
 			CHECK(a.rule || !a.driver);
+			CHECK(!a.driver || pci_match_possible(&rules, functions[i].address));
 			if (a.driver)
 				CHECK(a.driver >= drivers && a.driver < drivers + DRIVERS);
 			if (a.rule)

@@ -878,6 +878,52 @@ static void test_first(void **state)
 	}
 }
 
+/* Which of three places have to be watched, although nothing is there: 00:19.0, 03:00.0, 1:03:00.0.
+ */
+static void test_possible(void **state)
+{
+	static const struct {
+		const char *string;
+		bool places[3];
+	} rows[] = {
+	    {"", {false, false, false}},
+	    {"driver=none", {false, false, false}},
+	    {"driver=conceal", {false, false, false}},
+	    {"driver=pro1000", {true, true, true}},
+	    {"class=02*, driver=conceal", {true, true, true}},
+	    {"class=02*, driver=none", {false, false, false}},
+	    {"slot=00:19.0, driver=ahci", {true, false, false}},
+	    {"slot=00:19.0|03:00.0, driver=ahci", {true, true, false}},
+	    {"slot=*:03:00.0, class=02*, driver=ahci", {false, false, true}},
+	    {"slot=*, class=020000, driver=ahci",
+	     {false, false, false}}, /* no class is that long */
+	    {"class=0C*, driver=ahci", {false, false, false}},
+	    {"device=pro1000, number=0, driver=pro1000", {true, true, true}},
+	    {"device=conceal, driver=pro1000", {false, false, false}},
+	    {"slot=00:*, number=x, driver=ahci", {false, false, false}},
+	    {"slot=00:19.0, driver=none, and, driver=ahci", {false, true, true}},
+	    {"slot=00:19.0, class=02*, driver=none, and, driver=ahci", {true, true, true}},
+	    {"slot=00:19.0, number=0, driver=none, and, driver=ahci", {true, true, true}},
+	    {"driver=ahci, and, slot=00:19.0, driver=none", {true, true, true}},
+	    {"slot=*, driver=none, and, driver=ahci", {false, false, false}},
+	    {"slot=03:*, driver=none, and, slot=0?:*, driver=conceal", {true, false, false}},
+	};
+	static const struct pci_address places[] = {{0, 0, 0x19, 0}, {0, 3, 0, 0}, {1, 3, 0, 0}};
+	static struct pci_match_rules rules;
+	size_t i, place;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		assert_int_equal(pci_match_parse(&rules, PCI_MATCH_RULES, rows[i].string, drivers,
+						 ARRAY_SIZE(drivers), NULL, NULL),
+				 0);
+		for (place = 0; place < ARRAY_SIZE(places); place++) {
+			if (pci_match_possible(&rules, places[place]) != rows[i].places[place])
+				fail_msg("row %zu: %s: place %zu", i, rows[i].string, place);
+		}
+	}
+}
+
 /* The table of old keys, a row of it each. */
 static void test_compat(void **state)
 {
@@ -1156,10 +1202,10 @@ int main(void)
 	    cmocka_unit_test(test_selections),   cmocka_unit_test(test_errors),
 	    cmocka_unit_test(test_dropped_rule), cmocka_unit_test(test_warnings),
 	    cmocka_unit_test(test_limits),       cmocka_unit_test(test_conceal),
-	    cmocka_unit_test(test_first),        cmocka_unit_test(test_compat),
-	    cmocka_unit_test(test_records),      cmocka_unit_test(test_accepts),
-	    cmocka_unit_test(test_option_int),   cmocka_unit_test(test_option_bool),
-	    cmocka_unit_test(test_patterns),
+	    cmocka_unit_test(test_first),        cmocka_unit_test(test_possible),
+	    cmocka_unit_test(test_compat),       cmocka_unit_test(test_records),
+	    cmocka_unit_test(test_accepts),      cmocka_unit_test(test_option_int),
+	    cmocka_unit_test(test_option_bool),  cmocka_unit_test(test_patterns),
 	};
 
 	return cmocka_run_group_tests_name("pci_match", tests, NULL, NULL);
