@@ -3,7 +3,7 @@
 #include "drivers/pci/devlist.h"
 #include "core/log.h"
 #include "core/string.h"
-#include "drivers/pci/match.h"
+#include "drivers/pci/record.h"
 
 static void put_text(devlist_put_fn put, void *arg, const char *text)
 {
@@ -28,7 +28,7 @@ void devlist_line(const struct devlist *list, size_t number, devlist_put_fn put,
 	for (i = 0; i < list->driver_count; i++) {
 		const struct pci_driver *driver = &list->drivers[i];
 
-		if (!driver->name || !pci_match_accepts(driver, f))
+		if (!driver->name || !pci_record_accepts(driver, f))
 			continue;
 		put_text(put, arg, " (");
 		put_text(put, arg, driver->name);

@@ -82,13 +82,14 @@ struct pci_match_report {
 
 typedef void (*pci_match_report_fn)(void *arg, const struct pci_match_report *report);
 
-/* The rules of one string. Only match.c reads this. */
+/* The rules of one string. Only the parser writes and the matcher reads this. */
 struct pci_match_item {
-	uint8_t kind;
-	uint8_t key;
 	uint16_t at, length; /* of the value as written */
 	uint16_t index;      /* of the driver, the option, or the counter */
+	uint8_t key;         /* enum pci_key_number */
 };
+
+#define PCI_MATCH_NO_DRIVER UINT16_MAX /* index of driver=none */
 
 struct pci_match_rule {
 	uint16_t number;      /* from 1; rules with errors have no entry */
@@ -150,20 +151,14 @@ int pci_match_first(const struct pci_match_rules *const *rules,
  */
 bool pci_match_possible(const struct pci_match_rules *rules, struct pci_address address);
 
-/* Number of names in a list like pci_driver.driver_options (may be NULL). */
-size_t pci_match_option_count(const char *names);
-
 /*
  * Fills values[0..count-1] for the driver of `result`: NULL, or the last value that its rule gives
  * to this option, without quotes and backslashes and NUL-terminated, in `text`. `count` is at least
- * pci_match_option_count(). `size` PCI_MATCH_STRING_MAX + 1 is always enough. Returns the bytes
+ * pci_record_option_count(). `size` PCI_MATCH_STRING_MAX + 1 is always enough. Returns the bytes
  * used, or -ENOSPC.
  */
 int pci_match_options(const struct pci_match_rules *rules, const struct pci_match_result *result,
 		      char **values, size_t count, char *text, size_t size);
-
-/* True when the driver's own .device accepts the function. */
-bool pci_match_accepts(const struct pci_driver *driver, const struct pci_function *function);
 
 /*
  * Checks the records themselves: names, .device, .driver_options. In reports, `rule` is the number

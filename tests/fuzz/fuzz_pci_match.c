@@ -7,6 +7,7 @@
 #include "drivers/pci/match.h"
 #include "drivers/pci/options.h"
 #include "drivers/pci/pattern.h"
+#include "drivers/pci/record.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -145,8 +146,8 @@ static void check_record(const char *text)
 
 	CHECK(pci_match_check_drivers(&driver, 1, NULL, NULL) <= s.length + 2);
 	for (i = 0; i < FUNCTIONS; i++)
-		pci_match_accepts(&driver, &functions[i]);
-	CHECK(pci_match_option_count(text) <= s.length + 1);
+		pci_record_accepts(&driver, &functions[i]);
+	CHECK(pci_record_option_count(text) <= s.length + 1);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

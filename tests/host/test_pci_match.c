@@ -13,6 +13,7 @@
 #include "drivers/pci/match.h"
 #include "drivers/pci/options.h"
 #include "drivers/pci/pattern.h"
+#include "drivers/pci/record.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -92,7 +93,7 @@ static void describe(const struct pci_match_rules *rules, const struct pci_match
 {
 	char text[PCI_MATCH_STRING_MAX + 1], *values[8];
 	const char *names = result->driver ? result->driver->driver_options : NULL;
-	size_t count = pci_match_option_count(names), i, at;
+	size_t count = pci_record_option_count(names), i, at;
 
 	if (!result->rule) {
 		snprintf(out, size, "-");
@@ -1060,13 +1061,13 @@ static void test_accepts(void **state)
 		struct pci_driver d = {.name = "x", .device = rows[i].device};
 
 		for (c = "ABCDEFGH"; *c; c++)
-			assert_int_equal(pci_match_accepts(&d, &devices[*c - 'A']),
+			assert_int_equal(pci_record_accepts(&d, &devices[*c - 'A']),
 					 strchr(rows[i].devices, *c) != NULL);
 	}
-	assert_int_equal(pci_match_option_count(NULL), 0);
-	assert_int_equal(pci_match_option_count(""), 0);
-	assert_int_equal(pci_match_option_count("tty"), 1);
-	assert_int_equal(pci_match_option_count(" tty , net"), 2);
+	assert_int_equal(pci_record_option_count(NULL), 0);
+	assert_int_equal(pci_record_option_count(""), 0);
+	assert_int_equal(pci_record_option_count("tty"), 1);
+	assert_int_equal(pci_record_option_count(" tty , net"), 2);
 }
 
 /* Expected values: what strtol(base 0) says, cut to 32 bits. */
