@@ -13,19 +13,34 @@
 #include "core/vm/nmi.h"
 #include "core/vmm_ops.h"
 
-#define TRAP_MAX    64
+#define TRAP_MAX    256
 #define ADDRESS_END (UINT64_C(1) << 48) /* what tables of four levels translate */
 
-static struct spinlock lock; /* the tables and the list of traps */
+static struct spinlock lock; /* the tables, and the next list of traps */
 static struct boot_mmap_entry ram[BOOT_MMAP_MAX];
 static uint32_t ram_count;
 static uint8_t *ones; /* what the guest reads where the VMM lives */
 
-static struct {
-	uint64_t page;
+/* Trapped pages [base, end), and what the guest may do there without an exit. */
+struct trap {
+	uint64_t base, end;
+	unsigned perm; /* PT_RX or 0 */
 	nested_handler handler;
-} traps[TRAP_MAX];
-static uint32_t trap_count;
+};
+
+/* Sorted by address, without overlap. */
+struct trap_list {
+	uint32_t count;
+	struct trap trap[TRAP_MAX];
+};
+
+/*
+ * The list in use is never changed: a change makes the other one and puts it in place. A CPU that
+ * looks up a trap needs no lock, then: before the next change could touch the list it reads, it has
+ * answered the flush of this one, and it answers none while it looks.
+ */
+static struct trap_list trap_lists[2];
+static struct trap_list *traps = &trap_lists[0]; /* atomic */
 
 /*
  * Tables taken out, each with the next one's address in its first entry, which is a not-present one
@@ -69,15 +84,15 @@ static bool in_region(uint64_t gpa, uint64_t size)
 }
 
 /* Map [base, end), which holds nothing of the VMM, each run of one memory type by itself. */
-static int map_typed(uint64_t base, uint64_t end)
+static int map_typed(uint64_t base, uint64_t end, unsigned perm)
 {
 	while (base < end) {
 		enum pt_type type = PT_WB;
 		uint64_t size = end - base;
 
-		if (vmm_ops->nested_has_types)
+		if (vmm_ops->nested_has_types && perm)
 			size = mtrr_guest_run(base, end, &type);
-		int err = pt_map(&nested, base, base, size, PT_RWX, type);
+		int err = pt_map(&nested, base, base, size, perm, type);
 
 		if (err)
 			return err;
@@ -86,49 +101,117 @@ static int map_typed(uint64_t base, uint64_t end)
 	return 0;
 }
 
-static int map_around_region(uint64_t base, uint64_t end)
+static int map_around_region(uint64_t base, uint64_t end, unsigned perm)
 {
 	int err = 0;
 
 	if (in_region(base, end - base)) {
 		if (base < region_base)
-			err = map_typed(base, region_base);
+			err = map_typed(base, region_base, perm);
 		if (!err && end > region_base + region_size)
-			err = map_typed(region_base + region_size, end);
+			err = map_typed(region_base + region_size, end, perm);
 		return err;
 	}
-	return map_typed(base, end);
+	return map_typed(base, end, perm);
 }
 
-static bool is_trapped(uint64_t page)
+/* The first trap that ends behind `gpa`; NULL: none. */
+static const struct trap *trap_behind(const struct trap_list *list, uint64_t gpa)
 {
-	for (uint32_t i = 0; i < trap_count; i++) {
-		if (traps[i].page == page)
-			return true;
+	uint32_t low = 0, high = list->count;
+
+	while (low < high) {
+		uint32_t middle = (low + high) / 2;
+
+		if (list->trap[middle].end > gpa)
+			high = middle;
+		else
+			low = middle + 1;
 	}
-	return false;
+	return low < list->count ? &list->trap[low] : NULL;
 }
 
-static int trap_apply(uint64_t page)
+static const struct trap *trap_at(const struct trap_list *list, uint64_t gpa)
 {
-	struct pt_leaf leaf = {.type = PT_UC};
+	const struct trap *t = trap_behind(list, gpa);
 
-	if (in_region(page, PAGE_SIZE))
-		return 0; /* ones, and writes exit as it is */
-	pt_lookup(&nested, page, &leaf);
-	return pt_map(&nested, page, page, PAGE_SIZE, PT_RX, leaf.type);
+	return t && t->base <= gpa ? t : NULL;
 }
 
+static int trap_append(struct trap_list *list, const struct trap *t)
+{
+	struct trap *last = list->count ? &list->trap[list->count - 1] : NULL;
+
+	if (last && last->end == t->base && last->perm == t->perm && last->handler == t->handler) {
+		last->end = t->end;
+		return 0;
+	}
+	if (list->count == TRAP_MAX)
+		return -ENOSPC;
+	list->trap[list->count++] = *t;
+	return 0;
+}
+
+/* Fill `to` with `from`, but for [n->base, n->end), where `n` holds. 0 or -ENOSPC. */
+static int trap_list_set(struct trap_list *to, const struct trap_list *from, const struct trap *n)
+{
+	bool done = !n->handler;
+	int err = 0;
+
+	to->count = 0;
+	for (uint32_t i = 0; i < from->count && !err; i++) {
+		const struct trap *t = &from->trap[i];
+		struct trap left = *t, right = *t;
+
+		if (left.end > n->base)
+			left.end = n->base;
+		if (right.base < n->end)
+			right.base = n->end;
+		if (left.base < left.end)
+			err = trap_append(to, &left);
+		if (!err && !done && t->end > n->base) {
+			err = trap_append(to, n);
+			done = true;
+		}
+		if (!err && right.base < right.end)
+			err = trap_append(to, &right);
+	}
+	return err || done ? err : trap_append(to, n);
+}
+
+/* Map [base, end) as the traps in it allow. A trapped page is never more open meanwhile. */
+static int map_guest(uint64_t base, uint64_t end)
+{
+	int err = 0;
+
+	while (base < end && !err) {
+		const struct trap *t = trap_behind(traps, base);
+		unsigned perm = PT_RWX;
+		uint64_t part = end;
+
+		if (t && t->base <= base) {
+			perm = t->perm;
+			part = t->end;
+		} else if (t) {
+			part = t->base;
+		}
+		if (part > end)
+			part = end;
+		err = map_around_region(base, part, perm);
+		base = part;
+	}
+	return err;
+}
+
+/* RAM and the VMM's region. */
 static int map_all(void)
 {
 	int err = 0;
 
 	for (uint32_t i = 0; i < ram_count && !err; i++)
-		err = map_around_region(ram[i].base, ram[i].base + ram[i].size);
+		err = map_guest(ram[i].base, ram[i].base + ram[i].size);
 	for (uint64_t a = region_base; a < region_base + region_size && !err; a += PAGE_SIZE)
 		err = pt_map(&nested, a, virt_to_phys(ones).a, PAGE_SIZE, PT_RX, PT_WB);
-	for (uint32_t i = 0; i < trap_count && !err; i++)
-		err = trap_apply(traps[i].page);
 	return err;
 }
 
@@ -207,13 +290,12 @@ static uint64_t block_size(uint64_t gpa)
 
 	for (unsigned i = 3 - nested.max_leaf_level; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		uint64_t base = align_down(gpa, sizes[i]), size = sizes[i];
-		bool is_free = !in_region(base, size);
+		const struct trap *t = trap_behind(traps, base);
+		bool is_free = !in_region(base, size) && !(t && t->base < base + size);
 
 		for (uint32_t k = 0; k < ram_count; k++)
 			is_free = is_free &&
 				  (ram[k].base >= base + size || ram[k].base + ram[k].size <= base);
-		for (uint32_t k = 0; k < trap_count; k++)
-			is_free = is_free && (traps[k].page < base || traps[k].page >= base + size);
 		if (is_free)
 			return size;
 	}
@@ -230,53 +312,56 @@ static int map_touched(uint64_t gpa)
 	spinlock_take(&lock);
 	size = block_size(gpa);
 	base = align_down(gpa, size);
-	err = is_trapped(page) ? trap_apply(page) : map_around_region(base, base + size);
+	err = map_guest(base, base + size);
 	if (err == -ENOMEM) {
 		err = start_anew();
-		if (!err && !is_trapped(page))
-			err = map_around_region(page, page + PAGE_SIZE);
+		if (!err)
+			err = map_guest(page, page + PAGE_SIZE);
 	}
 	release_and_flush(false);
 	return err;
 }
 
-int nested_trap_writes(gpa_t page, nested_handler handler)
+int nested_trap(gpa_t base, uint64_t size, unsigned perm, nested_handler handler)
 {
-	int err = 0;
-	uint32_t i;
+	const struct trap n = {base.a, base.a + size, handler ? perm : PT_RWX, handler};
+	struct trap_list *old, *new;
+	int err;
 
-	if (page.a >= ADDRESS_END)
+	if ((n.base | size) & PAGE_MASK || size == 0 || n.end < n.base || n.end > ADDRESS_END)
 		return -EINVAL;
 	spinlock_take(&lock);
-	for (i = 0; i < trap_count && traps[i].page != page.a; i++)
-		;
-	if (handler && i == TRAP_MAX) {
-		err = -ENOSPC;
-	} else if (handler) {
-		traps[i].page = page.a;
-		traps[i].handler = handler;
-		if (i == trap_count)
-			trap_count++;
-		err = trap_apply(page.a);
-	} else if (i < trap_count) {
-		traps[i] = traps[--trap_count];
-		err = map_around_region(page.a, page.a + PAGE_SIZE);
+	old = traps;
+	new = old == &trap_lists[0] ? &trap_lists[1] : &trap_lists[0];
+	err = trap_list_set(new, old, &n);
+	if (err) {
+		spinlock_release(&lock);
+		return err;
 	}
-	if (err == -ENOMEM)
+	__atomic_store_n(&traps, new, __ATOMIC_RELEASE);
+	err = map_guest(n.base, n.end);
+	if (err == -ENOMEM) {
 		err = start_anew();
+		if (!err)
+			err = map_guest(n.base, n.end);
+	}
+	if (err && !handler) {
+		err = 0; /* what is not open yet is opened when it is touched */
+	} else if (err) {
+		__atomic_store_n(&traps, old, __ATOMIC_RELEASE);
+		unmap(n.base, n.end); /* mapped on first touch, as the old list says */
+	}
 	release_and_flush(true);
 	return err;
 }
 
 enum exit_result nested_fault(struct vcpu *v, const struct mem_fault *f)
 {
-	uint64_t page = align_down(f->gpa.a, PAGE_SIZE);
+	const struct trap *t = trap_at(__atomic_load_n(&traps, __ATOMIC_ACQUIRE), f->gpa.a);
 
-	for (uint32_t i = 0; i < trap_count; i++) {
-		if (traps[i].page == page && f->write)
-			return traps[i].handler(v, f);
-	}
-	if (in_region(page, PAGE_SIZE)) {
+	if (t && (f->write || !(t->perm & PT_R)))
+		return t->handler(v, f);
+	if (in_region(f->gpa.a, 1)) {
 		/* the region looks like memory that is not there: ones are read, writes are dropped
 		 */
 		v->refused_writes++;

@@ -12,14 +12,16 @@
 int nested_init(const struct boot_mmap_entry *map, uint32_t count);
 /* Physical address of the top table. */
 uint64_t nested_root(void);
-/*
- * A handler for guest-physical accesses that exit, of one 4 KiB page. Called for each write (and,
- * when the page is not even readable, each read); decides about the instruction.
- */
+/* A handler for guest-physical accesses that exit; decides about the instruction. */
 typedef enum exit_result (*nested_handler)(struct vcpu *v, const struct mem_fault *f);
-/* Make writes to one page exit to `handler`; NULL undoes it. Flushes all CPUs. 0 or -ENOMEM,
- * -ENOSPC, -EINVAL (beyond 48 bits). Any CPU. */
-int nested_trap_writes(gpa_t page, nested_handler handler);
+/*
+ * What the guest may do with the pages [base, base + size) without an exit: `perm` is PT_RX
+ * (writes go to `handler`) or 0 (all accesses do). It replaces what held there before; handler
+ * NULL: no trap. Flushes all CPUs before it returns. 0, or -ENOMEM, -ENOSPC, -EINVAL (no whole
+ * pages, or beyond 48 bits), and then what held before holds. Only for core/vm/mmio.c, whose lock
+ * keeps changes apart: one begins when the flush of the last has ended.
+ */
+int nested_trap(gpa_t base, uint64_t size, unsigned perm, nested_handler handler);
 /* A nested page fault or EPT violation. */
 enum exit_result nested_fault(struct vcpu *v, const struct mem_fault *f);
 /* Memory types changed (the guest wrote an MTRR): rebuild what depends on them. VT-x only. */

@@ -47,9 +47,9 @@ static int trap_at(uint64_t base)
 	if (trapped_base == base)
 		return 0;
 	if (trapped_base)
-		err = nested_trap_writes(GPA(trapped_base), NULL);
+		err = nested_trap(GPA(trapped_base), PAGE_SIZE, PT_RWX, NULL);
 	if (!err && base)
-		err = nested_trap_writes(GPA(base), apic_page_write);
+		err = nested_trap(GPA(base), PAGE_SIZE, PT_RX, apic_page_write);
 	trapped_base = base;
 	return err;
 }

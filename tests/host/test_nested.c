@@ -44,7 +44,7 @@ const struct vmm_ops *vmm_ops;
 enum { FREE, USED, STALE };
 static uint8_t use[sizeof(pool) / sizeof(pool[0])];
 static uint32_t pool_size; /* pages that may be used */
-static unsigned flushes, given_back, skipped, refused;
+static unsigned flushes, given_back, skipped, refused, handled;
 
 void *pages_alloc(size_t count, uint64_t align)
 {
@@ -193,7 +193,43 @@ static enum exit_result handler_called(struct vcpu *v, const struct mem_fault *f
 {
 	(void)v;
 	(void)f;
+	handled++;
 	return EXIT_ADVANCE;
+}
+
+/* Trapped pages, as the test asked for them. */
+static struct {
+	uint64_t page;
+	unsigned perm;
+} asked[32];
+static uint32_t asked_count;
+
+static unsigned asked_perm(uint64_t a)
+{
+	for (uint32_t i = 0; i < asked_count; i++) {
+		if (asked[i].page == align_down(a, PAGE_SIZE))
+			return asked[i].perm;
+	}
+	return PT_RWX;
+}
+
+/* nested_trap(), and note it; `perm` PT_RWX: none. */
+static void trap(uint64_t page, uint64_t pages, unsigned perm)
+{
+	assert_int_equal(
+	    nested_trap(GPA(page), pages * PAGE_SIZE, perm, perm == PT_RWX ? NULL : handler_called),
+	    0);
+	for (uint64_t p = page; p < page + pages * PAGE_SIZE; p += PAGE_SIZE) {
+		uint32_t i = 0;
+
+		while (i < asked_count && asked[i].page != p)
+			i++;
+		if (i == asked_count)
+			asked[asked_count++].page = p;
+		asked[i].perm = perm;
+		if (perm == PT_RWX)
+			asked[i] = asked[--asked_count];
+	}
 }
 
 static void check_leaf(void *arg, uint64_t va, const struct pt_leaf *leaf)
@@ -210,14 +246,16 @@ static void check_leaf(void *arg, uint64_t va, const struct pt_leaf *leaf)
 	assert_int_equal(leaf->pa, va); /* guest-physical is host-physical */
 	if (leaf->pa < end && leaf->pa + leaf->page_size > REGION_BASE)
 		fail_msg("%#lx maps the VMM: %#lx, %#lx bytes", va, leaf->pa, leaf->page_size);
-	bool trapped = false;
+	unsigned perm = PT_RWX;
 
-	for (uint32_t i = 0; i < trap_count; i++)
-		trapped |= traps[i].page >= va && traps[i].page < va + leaf->page_size;
-	if (trapped)
+	for (uint32_t i = 0; i < asked_count; i++) {
+		if (asked[i].page < va || asked[i].page >= va + leaf->page_size)
+			continue;
 		assert_int_equal(leaf->page_size, PAGE_SIZE);
-	assert_int_equal(leaf->perm, trapped ? PT_RX : PT_RWX);
-	if (vmm_ops->nested_has_types && !trapped) {
+		perm = asked[i].perm;
+	}
+	assert_int_equal(leaf->perm, perm);
+	if (vmm_ops->nested_has_types) {
 		assert_int_equal(leaf->type, type_of(va));
 		assert_int_equal(leaf->type, type_of(va + leaf->page_size - 1));
 	}
@@ -275,35 +313,41 @@ static uint64_t random_address(void)
 	}
 }
 
+static const struct boot_mmap_entry map[] = {
+    {.base = 0, .size = 0x9fc00, .type = BOOT_MMAP_RAM},
+    {.base = 0x100000, .size = REGION_BASE - 0x100000, .type = BOOT_MMAP_RAM},
+    {.base = REGION_BASE, .size = REGION_SIZE, .type = BOOT_MMAP_RESERVED},
+    {.base = REGION_BASE + REGION_SIZE, .size = 0x200000, .type = BOOT_MMAP_RAM},
+    {.base = SIZE_4G, .size = SIZE_1G, .type = BOOT_MMAP_RAM},
+};
+static const struct vmm_ops all_ops[] = {
+    {.nested_format = &pt_format_npt, .nested_max_leaf = max_leaf},
+    {.nested_format = &pt_format_ept, .nested_max_leaf = max_leaf, .nested_has_types = true},
+};
+
+/* A machine of its own for each round. */
+static void begin(unsigned round)
+{
+	vmm_ops = &all_ops[round & 1];
+	max_leaf_level = round & 2 ? 2 : 3;
+	types = 0x1234567890 & ~UINT64_C(1);
+	ram_count = asked_count = 0;
+	traps->count = 0;
+	memset(use, FREE, sizeof(use));
+	pool_size = sizeof(pool) / sizeof(pool[0]);
+	flushes_at_change = flushes - 1;
+	assert_int_equal(nested_init(map, sizeof(map) / sizeof(map[0])), 0);
+	check();
+	hold_all();
+}
+
 static void guest_does_anything(void **state)
 {
-	static const struct boot_mmap_entry map[] = {
-	    {.base = 0, .size = 0x9fc00, .type = BOOT_MMAP_RAM},
-	    {.base = 0x100000, .size = REGION_BASE - 0x100000, .type = BOOT_MMAP_RAM},
-	    {.base = REGION_BASE, .size = REGION_SIZE, .type = BOOT_MMAP_RESERVED},
-	    {.base = REGION_BASE + REGION_SIZE, .size = 0x200000, .type = BOOT_MMAP_RAM},
-	    {.base = SIZE_4G, .size = SIZE_1G, .type = BOOT_MMAP_RAM},
-	};
-	static const struct vmm_ops all_ops[] = {
-	    {.nested_format = &pt_format_npt, .nested_max_leaf = max_leaf},
-	    {.nested_format = &pt_format_ept,
-	     .nested_max_leaf = max_leaf,
-	     .nested_has_types = true},
-	};
 	struct vcpu v = {.refused_writes = 0};
 
 	(void)state;
 	for (unsigned round = 0; round < 8; round++) {
-		vmm_ops = &all_ops[round & 1];
-		max_leaf_level = round & 2 ? 2 : 3;
-		types = 0x1234567890 & ~UINT64_C(1);
-		ram_count = trap_count = 0;
-		memset(use, FREE, sizeof(use));
-		pool_size = sizeof(pool) / sizeof(pool[0]);
-		flushes_at_change = flushes - 1;
-		assert_int_equal(nested_init(map, sizeof(map) / sizeof(map[0])), 0);
-		check();
-		hold_all();
+		begin(round);
 		/* little is left for what is mapped on first touch */
 		uint32_t used = used_pages();
 
@@ -314,28 +358,36 @@ static void guest_does_anything(void **state)
 
 			flushes_at_change = flushes;
 			switch (random64() % 16) {
-			case 0: /* as when the guest moves its APIC, wherever it likes */
-				if ((page >= 0x100000000 && page >> 48 == 0) || page < 0x1000 ||
-				    (page >= 0x100000 && page < REGION_BASE) ||
-				    (page >= REGION_BASE + REGION_SIZE && page < 0x7f600000))
+			case 0: /* as when the guest moves a device, wherever it likes */
+				if ((page >= 0xfffff000 && page >> 48 == 0) || page < 0x1000 ||
+				    (page >= 0xfd000 && page < REGION_BASE) ||
+				    (page >= REGION_BASE + REGION_SIZE - 0x3000 &&
+				     page < 0x7f600000))
 					break; /* RAM: splits the pool does not provide for */
-				if (trap_count > 4)
-					nested_trap_writes(GPA(traps[random64() % trap_count].page),
-							   NULL);
+				if (page >> 48) {
+					assert_int_equal(nested_trap(GPA(page), PAGE_SIZE, PT_RX,
+								     handler_called),
+							 -EINVAL);
+					break;
+				}
+				if (asked_count > 4)
+					trap(asked[random64() % asked_count].page, 1, PT_RWX);
 				else
-					assert_int_equal(
-					    nested_trap_writes(GPA(page), handler_called),
-					    page >> 48 ? -EINVAL : 0);
-				if (page >> 48 == 0 || trap_count > 4)
-					assert_int_not_equal(flushes, flushes_at_change);
+					trap(page, 1 + random64() % 3, random64() & 1 ? PT_RX : 0);
+				assert_int_not_equal(flushes, flushes_at_change);
 				break;
 			case 1:
 				types = random64() & ~UINT64_C(1);
 				nested_types_changed();
 				break;
-			default:
+			default: {
+				unsigned perm = asked_perm(a), before = handled;
+
 				nested_fault(&v, &f);
+				assert_int_equal(handled - before,
+						 perm == 0 || (perm == PT_RX && f.write));
 				break;
+			}
 			}
 			check();
 			check_debt();
@@ -348,10 +400,116 @@ static void guest_does_anything(void **state)
 		      skipped, refused);
 }
 
+static bool leaf_at(uint64_t a, struct pt_leaf *leaf)
+{
+	return pt_lookup(&nested, a, leaf);
+}
+
+/*
+ * Tables were dropped and could not be made again: a trapped page is not mapped when it is read.
+ * It comes back as a trapped page, alone, and writes to it still exit.
+ */
+static void trapped_page_is_read_while_unmapped(void **state)
+{
+	static const uint64_t bases[] = {0xfee00000, 0xe0200000, UINT64_C(0x240000000)};
+
+	(void)state;
+	for (unsigned round = 0; round < 4; round++) {
+		struct vcpu v = {.refused_writes = 0};
+		struct pt_leaf leaf;
+
+		begin(round);
+		for (unsigned i = 0; i < 3; i++) {
+			uint64_t base = bases[i];
+			struct mem_fault read = {.gpa = GPA(base + 0x1234)};
+			struct mem_fault write = {.gpa = GPA(base + 0x1234), .write = true};
+
+			trap(base + PAGE_SIZE, 1, PT_RX);
+			flushes_at_change = flushes - 1;
+			spinlock_take(&lock);
+			drop_touched();
+			release_and_flush(true);
+			assert_false(leaf_at(base + PAGE_SIZE, &leaf));
+			handled = 0;
+			assert_int_equal(nested_fault(&v, &read), EXIT_RESUME);
+			assert_int_equal(handled, 0);
+			assert_true(leaf_at(base + PAGE_SIZE, &leaf));
+			assert_int_equal(leaf.perm, PT_RX);
+			assert_int_equal(leaf.page_size, PAGE_SIZE);
+			assert_int_equal(nested_fault(&v, &write), EXIT_ADVANCE);
+			assert_int_equal(handled, 1);
+			check();
+		}
+	}
+}
+
+/* A change of one part leaves the rest as it was; neighbours that are alike become one. */
+static void traps_overlap(void **state)
+{
+	const uint64_t base = 0xd4000000, page = PAGE_SIZE;
+	struct pt_leaf leaf;
+
+	(void)state;
+	begin(0);
+	trap(base, 10, PT_RX);
+	assert_int_equal(traps->count, 1);
+	trap(base + 3 * page, 2, 0);
+	assert_int_equal(traps->count, 3);
+	check();
+	trap(base + 2 * page, 4, 0);
+	assert_int_equal(traps->count, 3);
+	trap(base + 4 * page, 1, PT_RWX);
+	assert_int_equal(traps->count, 4);
+	check();
+	trap(base + 4 * page, 1, 0);
+	assert_int_equal(traps->count, 3);
+	trap(base + page, 9, PT_RX);
+	assert_int_equal(traps->count, 1);
+	trap(base - 2 * page, 2, PT_RX);
+	trap(base + 10 * page, 2, PT_RX);
+	assert_int_equal(traps->count, 1);
+	assert_true(traps->trap[0].base == base - 2 * page);
+	assert_true(traps->trap[0].end == base + 12 * page);
+	check();
+	/* a large one takes no table a page */
+	uint32_t used = used_pages();
+
+	assert_int_equal(nested_trap(GPA(0xc0000000), 0x10000000, PT_RX, handler_called), 0);
+	assert_true(used_pages() <= used + 1);
+	assert_true(leaf_at(0xc0000000, &leaf));
+	assert_int_equal(leaf.perm, PT_RX);
+	assert_int_equal(leaf.page_size, SIZE_2M);
+	assert_int_equal(nested_trap(GPA(0xc0000000), 0x10000000, 0, handler_called), 0);
+	assert_false(leaf_at(0xc0000000, &leaf));
+	/* RAM can be trapped: it is not open while all is mapped anew either */
+	assert_int_equal(nested_trap(GPA(0xc0000000), 0x10000000, 0, NULL), 0);
+	trap(0x1000000, 2, 0);
+	trap(0x1002000, 1, PT_RX);
+	check();
+	assert_int_equal(nested_trap(GPA(0x1000800), page, 0, handler_called), -EINVAL);
+	assert_int_equal(nested_trap(GPA(0x1000000), 0, 0, handler_called), -EINVAL);
+	assert_int_equal(nested_trap(GPA((UINT64_C(1) << 48) - page), 2 * page, 0, handler_called),
+			 -EINVAL);
+	assert_int_equal(nested_trap(GPA(UINT64_MAX - PAGE_SIZE + 1), page, 0, handler_called),
+			 -EINVAL);
+	/* the list is full: nothing changes */
+	uint32_t count = traps->count;
+
+	for (uint64_t a = 0xc0000000; traps->count < TRAP_MAX; a += 2 * page)
+		assert_int_equal(nested_trap(GPA(a), page, PT_RX, handler_called), 0);
+	assert_int_equal(nested_trap(GPA(0xd8000000), page, PT_RX, handler_called), -ENOSPC);
+	assert_int_equal(traps->count, TRAP_MAX);
+	for (uint64_t a = 0xc0000000; traps->count > count; a += 2 * page)
+		assert_int_equal(nested_trap(GPA(a), page, PT_RX, NULL), 0);
+	check();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(guest_does_anything),
+	    cmocka_unit_test(trapped_page_is_read_while_unmapped),
+	    cmocka_unit_test(traps_overlap),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
