@@ -76,9 +76,9 @@ int vmmap_init(const struct boot_mmap_entry *map, uint32_t count)
 	if (err)
 		return err;
 	/* Device mappings come and go in tables that exist from now on, so that every CR3 sees
-	 * them. */
-	err = pt_map(&vmm_pt, device_next, 0, PAGE_SIZE, PT_R, PT_UC);
-	device_next += PAGE_SIZE;
+	 * them. First a page for each CPU, then what stays. */
+	err = pt_map(&vmm_pt, VMMAP_DEVICE_BASE, 0, BOOT_MAX_CPUS * PAGE_SIZE, PT_R, PT_UC);
+	device_next += (BOOT_MAX_CPUS + 1) * PAGE_SIZE;
 	pt_for_each(&vmm_pt, check_leaf, NULL); /* nothing is both writable and executable */
 	const uint64_t *top = phys_to_virt(HPA(vmm_pt.root));
 
@@ -135,6 +135,16 @@ static void *map_at_next(uint64_t pa, size_t len, unsigned perm, enum pt_type ty
 void *vmmap_device(uint64_t pa, size_t len)
 {
 	return map_at_next(pa, len, PT_RW, PT_UC);
+}
+
+void *vmmap_window(uint32_t cpu, uint64_t pa)
+{
+	uint64_t at = VMMAP_DEVICE_BASE + cpu * PAGE_SIZE;
+
+	/* the table is there, and this entry of it is this CPU's: no lock, no failure */
+	pt_map(&vmm_pt, at, align_down(pa, PAGE_SIZE), PAGE_SIZE, PT_RW, PT_UC);
+	invlpg((void *)(uintptr_t)at);
+	return (void *)(uintptr_t)(at + (pa & PAGE_MASK));
 }
 
 const void *vmmap_firmware(uint64_t pa, size_t len)

@@ -27,4 +27,9 @@ bool vmmap_is_guest_ram(uint64_t pa, uint64_t len);
  * The mapping stays. NULL when tables or addresses run out. Context: any CPU; takes a lock.
  */
 void *vmmap_device(uint64_t pa, size_t len);
+/*
+ * The byte at `pa`, which is not RAM, uncached, for the calling CPU alone and until its next call;
+ * the rest of its page is there, too. Never fails. `cpu`: its index. Context: exit handler.
+ */
+void *vmmap_window(uint32_t cpu, uint64_t pa);
 const void *vmmap_firmware(uint64_t pa, size_t len);

@@ -6,18 +6,33 @@
 #include "core/vmm_ops.h"
 #include "core/x86/cpu.h"
 
-void emulate_exception(struct vcpu *v, uint8_t vector, uint32_t error)
+static void exception(struct vcpu *v, uint8_t vector, uint32_t error, uint64_t cr2)
 {
 	/* vectors that push an error code (SDM 3A table 6-1) */
 	bool has_error =
 	    vector == 8 || (vector >= 10 && vector <= 14) || vector == 17 || vector == 21;
 	struct event e = {
-	    .vector = vector, .type = EVENT_EXCEPTION, .has_error = has_error, .error = error};
+	    .vector = vector,
+	    .type = EVENT_EXCEPTION,
+	    .has_error = has_error,
+	    .error = error,
+	    .cr2 = cr2,
+	};
 
 	/* real mode pushes none (SDM 3A 21.1.4) */
 	if (!(vmm_ops->cr(v, 0) & CR0_PE))
 		e.has_error = false;
 	vmm_ops->inject(v, &e);
+}
+
+void emulate_exception(struct vcpu *v, uint8_t vector, uint32_t error)
+{
+	exception(v, vector, error, 0);
+}
+
+void emulate_page_fault(struct vcpu *v, uint32_t error, uint64_t cr2)
+{
+	exception(v, VECTOR_PF, error, cr2);
 }
 
 enum exit_result emulate_gp(struct vcpu *v)
@@ -72,7 +87,7 @@ uint64_t emulate_gpr(struct vcpu *v, unsigned reg)
 void emulate_set_gpr(struct vcpu *v, unsigned reg, uint64_t value)
 {
 	if (reg == GPR_RSP)
-		vmm_ops->set_rsp(v, value);
+		vmm_ops->set_reg(v, REG_RSP, value);
 	else
 		v->gpr[reg] = value;
 }

@@ -8,6 +8,8 @@
 /* Deliver an exception with an error code (pass 0 where the vector has none) instead of the
  * instruction. */
 void emulate_exception(struct vcpu *v, uint8_t vector, uint32_t error);
+/* #PF with its error code and address. */
+void emulate_page_fault(struct vcpu *v, uint32_t error, uint64_t cr2);
 /* #GP(0) and #UD; for use in return statements. */
 enum exit_result emulate_gp(struct vcpu *v);
 enum exit_result emulate_ud(struct vcpu *v);

@@ -2,10 +2,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "core/vm/gmem.h"
 #include "core/errno.h"
+#include "core/mm/pages.h"
 #include "core/mm/vmmap.h"
 #include "core/string.h"
 #include "core/vmm_ops.h"
 #include "core/x86/cpu.h"
+#include "core/x86/percpu.h"
 
 void *gmem_at(gpa_t gpa, size_t len)
 {
@@ -45,22 +47,167 @@ static int read_entry(void *arg, gpa_t entry, unsigned size, uint64_t *value)
 	return 0;
 }
 
-int gmem_translate(struct vcpu *v, gva_t la, enum gwalk_access access, struct gwalk_out *out)
+static int update_entry(void *arg, gpa_t entry, unsigned size, uint64_t old, uint64_t value)
 {
-	static const struct gwalk_ops ops = {.read = read_entry};
+	void *p = gmem_at(entry, size);
+	uint32_t old32 = (uint32_t)old;
+
+	(void)arg;
+	if (!p)
+		return -EFAULT;
+	if (size == 8)
+		return !__atomic_compare_exchange_n((uint64_t *)p, &old, value, false,
+						    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+	return !__atomic_compare_exchange_n((uint32_t *)p, &old32, (uint32_t)value, false,
+					    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
+/* The register is still the guest's; the VMM runs without CR4.PKE, which reading it needs. */
+static uint32_t guest_pkru(void)
+{
+	uint64_t cr4 = read_cr4();
+
+	write_cr4(cr4 | CR4_PKE);
+	uint32_t pkru = rdpkru();
+
+	write_cr4(cr4);
+	return pkru;
+}
+
+static int walk(struct vcpu *v, const struct gwalk_ops *ops, gva_t la, enum gwalk_access access,
+		struct gwalk_out *out)
+{
+	uint64_t pdpte[4];
 	struct gwalk_cpu cpu = {
-	    .cr0 = vmm_ops->cr(v, 0),
-	    .cr3 = vmm_ops->cr(v, 3),
-	    .cr4 = vmm_ops->cr(v, 4),
-	    .efer = vmm_ops->efer(v),
-	    .cpl = (uint8_t)vmm_ops->cpl(v),
 	    .ac = vmm_ops->rflags(v) & RFLAGS_AC,
 	    .maxphyaddr = cpu_phys_bits(),
 	    .gb_pages = true,
 	    .pse36 = true,
 	};
 
-	return gwalk(&cpu, &ops, NULL, la, access, false, out);
+	vmm_ops->paging(v, &cpu, pdpte);
+	if (cpu.cr4 & CR4_PKE && cpu.efer & EFER_LMA)
+		cpu.pkru = guest_pkru();
+	return gwalk(&cpu, ops, NULL, la, access, false, out);
+}
+
+int gmem_translate(struct vcpu *v, gva_t la, enum gwalk_access access, struct gwalk_out *out)
+{
+	static const struct gwalk_ops ops = {.read = read_entry};
+
+	return walk(v, &ops, la, access, out);
+}
+
+int gmem_walk(struct vcpu *v, gva_t la, enum gwalk_access access, struct gwalk_out *out)
+{
+	static const struct gwalk_ops ops = {.read = read_entry, .update = update_entry};
+
+	return walk(v, &ops, la, access, out);
+}
+
+/* Where the CPU reaches guest-physical memory of any kind, within one page; NULL: nothing is there.
+ */
+static volatile uint8_t *any_at(gpa_t gpa, unsigned size, bool *is_ram)
+{
+	uint8_t *p = gmem_at(gpa, size);
+
+	*is_ram = p != NULL;
+	if (p)
+		return p;
+	if ((gpa.a < region_base + region_size && gpa.a + size > region_base) ||
+	    gpa.a >> cpu_phys_bits())
+		return NULL; /* for the guest there is no memory where the VMM lives */
+	return vmmap_window(this_cpu()->index, gpa_to_hpa(gpa).a);
+}
+
+/* RAM takes any access; registers get naturally aligned ones. */
+static unsigned part_of(gpa_t gpa, unsigned size, bool is_ram)
+{
+	unsigned part = 8;
+
+	while (part > size || (!is_ram && gpa.a & (part - 1)))
+		part /= 2;
+	return part;
+}
+
+void gmem_phys_read(gpa_t gpa, unsigned size, uint64_t *value)
+{
+	bool is_ram;
+	volatile uint8_t *p = any_at(gpa, size, &is_ram);
+
+	*value = 0;
+	for (unsigned done = 0, part; done < size; done += part) {
+		volatile void *at = p + done;
+		uint64_t x = UINT64_MAX;
+
+		part = part_of(GPA(gpa.a + done), size - done, is_ram);
+		if (!p)
+			x >>= 64 - 8 * part;
+		else if (part == 8)
+			x = *(volatile uint64_t *)at;
+		else if (part == 4)
+			x = *(volatile uint32_t *)at;
+		else if (part == 2)
+			x = *(volatile uint16_t *)at;
+		else
+			x = *(volatile uint8_t *)at;
+		*value |= x << (8 * done);
+	}
+}
+
+void gmem_phys_write(gpa_t gpa, unsigned size, uint64_t value)
+{
+	bool is_ram;
+	volatile uint8_t *p = any_at(gpa, size, &is_ram);
+
+	for (unsigned done = 0, part; p && done < size; done += part) {
+		volatile void *at = p + done;
+		uint64_t x = value >> (8 * done);
+
+		part = part_of(GPA(gpa.a + done), size - done, is_ram);
+		if (part == 8)
+			*(volatile uint64_t *)at = x;
+		else if (part == 4)
+			*(volatile uint32_t *)at = (uint32_t)x;
+		else if (part == 2)
+			*(volatile uint16_t *)at = (uint16_t)x;
+		else
+			*(volatile uint8_t *)at = (uint8_t)x;
+	}
+}
+
+#define CMPXCHG(type)                                                                              \
+	do {                                                                                       \
+		type old = (type)*expected;                                                        \
+		bool stored =                                                                      \
+		    __atomic_compare_exchange_n((volatile type *)at, &old, (type)value, false,     \
+						__ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);               \
+		*expected = old;                                                                   \
+		return !stored;                                                                    \
+	} while (0)
+
+int gmem_phys_cmpxchg(gpa_t gpa, unsigned size, uint64_t *expected, uint64_t value)
+{
+	bool is_ram;
+	volatile void *at = any_at(gpa, size, &is_ram);
+
+	if (!at) {
+		uint64_t ones = UINT64_MAX >> (64 - 8 * size);
+		bool equal = *expected == ones;
+
+		*expected = ones;
+		return !equal;
+	}
+	switch (size) {
+	case 1:
+		CMPXCHG(uint8_t);
+	case 2:
+		CMPXCHG(uint16_t);
+	case 4:
+		CMPXCHG(uint32_t);
+	default:
+		CMPXCHG(uint64_t);
+	}
 }
 
 size_t gmem_fetch(struct vcpu *v, uint8_t bytes[15])

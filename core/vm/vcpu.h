@@ -62,7 +62,11 @@ struct event {
 	uint8_t type; /* enum event_type */
 	bool has_error;
 	uint32_t error;
+	uint64_t cr2; /* exception 14 only */
 };
+
+/* Registers that vmm_ops sets one by one. */
+enum vcpu_reg { REG_RIP, REG_RSP, REG_RFLAGS };
 
 /* Neutral exit records: the vendor's exit code fills them, core/vm acts on them. */
 struct io_access {
@@ -74,7 +78,8 @@ struct io_access {
 struct mem_fault {
 	gpa_t gpa;
 	bool write, fetch;
-	bool walk; /* while the CPU walked or updated the guest's page tables */
+	bool walk;     /* while the CPU walked or updated the guest's page tables */
+	bool delivery; /* while the CPU delivered an event: not the instruction at RIP */
 };
 
 /* What a neutral handler decided about the instruction that exited. */

@@ -135,6 +135,15 @@ CPU_CR_ACCESSORS(2)
 CPU_CR_ACCESSORS(3)
 CPU_CR_ACCESSORS(4)
 
+/* PKRU; needs CR4.PKE. */
+static inline uint32_t rdpkru(void)
+{
+	uint32_t value, high;
+
+	__asm__ volatile("rdpkru" : "=a"(value), "=d"(high) : "c"(0));
+	return value;
+}
+
 static inline uint64_t read_dr6(void)
 {
 	uint64_t v;

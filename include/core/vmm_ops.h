@@ -8,6 +8,7 @@
 
 struct features;
 struct cpu_caps;
+struct gwalk_cpu;
 
 /*
  * One const struct per vendor, chosen once. Functions run on the CPU whose vcpu they get, between
@@ -46,20 +47,22 @@ struct vmm_ops {
 
 	/* Single registers, for exits. GPR_RSP and GPR_RAX go through struct vcpu and these. */
 	uint64_t (*rip)(const struct vcpu *v);
-	void (*set_rip)(struct vcpu *v, uint64_t rip);
 	uint64_t (*rsp)(const struct vcpu *v);
-	void (*set_rsp)(struct vcpu *v, uint64_t rsp);
 	uint64_t (*rflags)(const struct vcpu *v);
+	void (*set_reg)(struct vcpu *v, enum vcpu_reg reg, uint64_t value);
 	/* CR0, CR3, CR4 as the guest reads them, EFER likewise, CPL, and a segment. */
 	uint64_t (*cr)(const struct vcpu *v, unsigned n);
 	uint64_t (*efer)(const struct vcpu *v);
 	unsigned (*cpl)(const struct vcpu *v);
 	void (*seg)(const struct vcpu *v, enum seg seg, struct seg_state *s);
+	/* For a walk of the guest's page tables: CR0, CR3, CR4, EFER, CPL, PKRS; pdpte, which then
+	 * points to `buffer`, where the CPU keeps PDPTEs. The rest of *cpu stays as it is. */
+	void (*paging)(const struct vcpu *v, struct gwalk_cpu *cpu, uint64_t buffer[4]);
 
 	/* EFER as the guest writes it, checked; LMA as it was. */
 	void (*set_efer)(struct vcpu *v, uint64_t value);
 
-	/* Deliver an event at the next entry; at most one. */
+	/* Deliver an event at the next entry; at most one. A page fault loads CR2 as well. */
 	void (*inject)(struct vcpu *v, const struct event *e);
 	/* The instruction that exited is done: RIP, interrupt shadow, single-step trap. */
 	void (*advance)(struct vcpu *v, unsigned length);

@@ -201,7 +201,8 @@ static void test_refused(void **state)
 	    R(M64, "\x8e\x07", -ENOSYS),             /* mov (%rdi),%es */
 	    R(M64, "\x0f\x20\xc0", -ENOSYS),         /* mov %cr0,%rax */
 	    R(M64, "\xff\x17", -ENOSYS),             /* call *(%rdi) */
-	    R(M64, "\x50", -ENOSYS),                 /* push %rax */
+	    R(M32, "\x0e", -ENOSYS),                 /* push %cs */
+	    R(M64, "\x9c", -ENOSYS),                 /* pushf */
 	    R(M64, "\x8d\x07", -ENOSYS),             /* lea (%rdi),%eax */
 	    R(M64, "\x0f\x18\x07", -ENOSYS),         /* prefetch */
 	    R(M64, "\xd1\x27", -ENOSYS),             /* shll (%rdi) */
@@ -791,6 +792,33 @@ static void test_stack(void **state)
 	c.fail_at = c.accesses + 2;
 	assert_int_equal(X(&c, M64, "\xff\x33"), -EFAULT);
 	assert_int_equal(c.reg[INSN_RSP], 0x400);
+	c.fail_at = 0;
+	/* registers and immediates */
+	c.reg[INSN_RAX] = UINT64_C(0x8877665544332211);
+	assert_int_equal(X(&c, M64, "\x50"), 0); /* push %rax */
+	assert_int_equal(c.reg[INSN_RSP], 0x3f8);
+	assert_true(get(&c, 0x3f8, 8) == UINT64_C(0x8877665544332211));
+	assert_int_equal(X(&c, M64, "\x6a\xfe"), 0); /* push $-2 */
+	assert_true(get(&c, 0x3f0, 8) == UINT64_MAX - 1);
+	assert_int_equal(X(&c, M64, "\x68\x00\x00\x00\x80"), 0); /* push $-0x80000000 */
+	assert_true(get(&c, 0x3e8, 8) == UINT64_C(0xffffffff80000000));
+	assert_int_equal(X(&c, M64, "\x66\x6a\xfe"), 0); /* pushw $-2 */
+	assert_int_equal(c.reg[INSN_RSP], 0x3e6);
+	assert_int_equal(get(&c, 0x3e6, 2), 0xfffe);
+	assert_int_equal(X(&c, M64, "\x66\x58"), 0); /* pop %ax: the rest stays */
+	assert_true(c.reg[INSN_RAX] == UINT64_C(0x887766554433fffe));
+	assert_int_equal(X(&c, M64, "\x41\x59"), 0); /* pop %r9 */
+	assert_true(c.reg[9] == UINT64_C(0xffffffff80000000));
+	c.reg[INSN_RSP] = 0x3f8;
+	assert_int_equal(X(&c, M64, "\x54"), 0); /* push %rsp: the old value */
+	assert_int_equal(get(&c, 0x3f0, 8), 0x3f8);
+	put(&c, 0x3f0, 8, 0x200);
+	assert_int_equal(X(&c, M64, "\x5c"), 0); /* pop %rsp: the value, not the increment */
+	assert_int_equal(c.reg[INSN_RSP], 0x200);
+	c.reg[INSN_RSP] = 0x12340100;
+	assert_int_equal(X(&c, M16, "\x66\x50"), 0); /* push %eax, 16-bit stack */
+	assert_true(c.reg[INSN_RSP] == 0x123400fc);
+	assert_int_equal(get(&c, 0xfc, 4), 0x4433fffe);
 }
 
 static void test_strings(void **state)

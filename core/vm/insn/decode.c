@@ -196,6 +196,12 @@ static int decode_operands(const ZydisDecodedInstruction *z, const ZydisDecodedO
 	if (!operand(z, &ops[0], insn, first) ||
 	    (count == 2 && !operand(z, &ops[1], insn, &insn->src)))
 		return -ENOSYS;
+	if (insn->op == INSN_OP_PUSH || insn->op == INSN_OP_POP) {
+		/* the other operand is on the stack; an immediate one is extended to that size */
+		if (insn->src.where == INSN_IMM)
+			insn->src.size = z->operand_width / 8;
+		return 0;
+	}
 	if (insn->dst.where != INSN_MEM && insn->src.where != INSN_MEM)
 		return -ENOSYS;
 	if (insn->op == INSN_OP_XCHG && insn->src.where == INSN_MEM) {

@@ -72,7 +72,9 @@ struct insn {
 	bool lock;               /* LOCK, or XCHG with memory */
 	uint8_t mode;            /* enum insn_mode it was decoded in */
 	struct insn_operand dst; /* for CMP, TEST, BT: the first operand; PUSH: none */
-	struct insn_operand src; /* CMPXCHG: the register; POP: none. Strings: sizes only */
+	struct insn_operand
+	    src; /* CMPXCHG: the register; POP: none. Strings: sizes only. PUSH and
+		    POP of a register or immediate have no explicit memory operand */
 	struct insn_mem
 	    mem;      /* the explicit memory operand. MOVS, LODS, CMPS: seg of the rSI side */
 	uint64_t imm; /* sign-extended to 64 bits */
@@ -80,8 +82,8 @@ struct insn {
 
 /*
  * Decodes bytes[0..n-1] (n at most 15 are looked at). Returns 0; -ENOSYS for an instruction without
- * memory operand or not in enum insn_op; -EINVAL for bytes that are no instruction (#UD); -EFAULT
- * when n bytes are too few.
+ * memory operand (the stack is one) or not in enum insn_op; -EINVAL for bytes that are no
+ * instruction (#UD); -EFAULT when n bytes are too few.
  */
 int insn_decode(const uint8_t *bytes, size_t n, enum insn_mode mode, struct insn *insn);
 
@@ -109,6 +111,12 @@ struct insn_cpu {
 	 */
 	int (*mem_cmpxchg)(void *arg, enum insn_seg seg, uint64_t offset, unsigned size,
 			   uint64_t *expected, uint64_t value);
+	/*
+	 * Would the access fault? Asked before the first access of an instruction that makes
+	 * several, for the accesses in the order the CPU makes them; one place that is read and
+	 * written counts as written. Optional.
+	 */
+	int (*mem_check)(void *arg, enum insn_seg seg, uint64_t offset, unsigned size, bool write);
 };
 
 #define INSN_AGAIN 1

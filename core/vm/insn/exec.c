@@ -251,6 +251,13 @@ static uint64_t source(const struct insn *insn, const struct insn_cpu *cpu)
 	return insn->imm & mask_of(s->size ? s->size : insn->dst.size);
 }
 
+/* Ask before the first access, so that none is made when a later one faults. */
+static int check(const struct insn_cpu *cpu, enum insn_seg seg, uint64_t offset, unsigned size,
+		 bool write)
+{
+	return cpu->mem_check ? cpu->mem_check(cpu->arg, seg, offset, size, write) : 0;
+}
+
 /* Destination in memory, new value a function of the old one; register operand exchanged by XCHG
  * and XADD. */
 static int modify(const struct insn *insn, const struct insn_cpu *cpu, uint64_t offset, uint64_t b)
@@ -258,8 +265,10 @@ static int modify(const struct insn *insn, const struct insn_cpu *cpu, uint64_t 
 	unsigned size = insn->dst.size;
 	enum insn_seg seg = (enum insn_seg)insn->mem.seg;
 	uint64_t old, value, flags, before = cpu->rflags_get(cpu->arg);
-	int r = cpu->mem_read(cpu->arg, seg, offset, size, &old);
+	int r = check(cpu, seg, offset, size, true);
 
+	if (r == 0)
+		r = cpu->mem_read(cpu->arg, seg, offset, size, &old);
 	if (r)
 		return r;
 	for (unsigned i = 0;; i++) {
@@ -323,7 +332,9 @@ static int compare_exchange(const struct insn *insn, const struct insn_cpu *cpu)
 		if (r == 0)
 			old = accumulator;
 	} else {
-		r = cpu->mem_read(cpu->arg, seg, offset, size, &old);
+		r = check(cpu, seg, offset, size, true);
+		if (r == 0)
+			r = cpu->mem_read(cpu->arg, seg, offset, size, &old);
 		/* The destination is written whatever the comparison says. */
 		if (r == 0)
 			r = cpu->mem_write(cpu->arg, seg, offset, size,
@@ -338,31 +349,55 @@ static int compare_exchange(const struct insn *insn, const struct insn_cpu *cpu)
 	return 0;
 }
 
-static int push_pop(const struct insn *insn, const struct insn_cpu *cpu)
+static int push(const struct insn *insn, const struct insn_cpu *cpu)
 {
-	bool push = insn->op == INSN_OP_PUSH;
-	unsigned size = push ? insn->src.size : insn->dst.size;
-	uint64_t stack_mask = mask_of(cpu->stack_size);
-	uint64_t rsp = cpu->reg_get(cpu->arg, INSN_RSP) & stack_mask;
-	uint64_t moved = (push ? rsp - size : rsp + size) & stack_mask;
+	unsigned size = insn->src.size;
+	uint64_t mask = mask_of(cpu->stack_size), rsp = cpu->reg_get(cpu->arg, INSN_RSP);
+	uint64_t moved = (rsp - size) & mask, offset = insn_offset(insn, cpu), value;
 	enum insn_seg seg = (enum insn_seg)insn->mem.seg;
-	uint64_t value;
-	int r;
+	int r = 0;
 
-	if (push) {
-		r = cpu->mem_read(cpu->arg, seg, insn_offset(insn, cpu), size, &value);
+	if (insn->src.where == INSN_MEM) {
+		r = check(cpu, seg, offset, size, false);
 		if (r == 0)
-			r = cpu->mem_write(cpu->arg, INSN_SS, moved, size, value);
+			r = check(cpu, INSN_SS, moved, size, true);
+		if (r == 0)
+			r = cpu->mem_read(cpu->arg, seg, offset, size, &value);
 	} else {
-		/* POP to memory based on rSP uses the value after the increment. */
-		r = cpu->mem_read(cpu->arg, INSN_SS, rsp, size, &value);
-		if (r == 0)
-			r = cpu->mem_write(cpu->arg, seg, offset_with_rsp(insn, cpu, size), size,
-					   value);
+		value = source(insn, cpu);
 	}
+	if (r == 0)
+		r = cpu->mem_write(cpu->arg, INSN_SS, moved, size, value);
 	if (r == 0)
 		reg_write(cpu, INSN_RSP, cpu->stack_size, false, moved);
 	return r;
+}
+
+static int pop(const struct insn *insn, const struct insn_cpu *cpu)
+{
+	unsigned size = insn->dst.size;
+	uint64_t mask = mask_of(cpu->stack_size), rsp = cpu->reg_get(cpu->arg, INSN_RSP) & mask;
+	/* POP to memory based on rSP uses the value after the increment. */
+	uint64_t offset = offset_with_rsp(insn, cpu, size), value;
+	enum insn_seg seg = (enum insn_seg)insn->mem.seg;
+	bool to_memory = insn->dst.where == INSN_MEM;
+	int r = 0;
+
+	if (to_memory) {
+		r = check(cpu, INSN_SS, rsp, size, false);
+		if (r == 0)
+			r = check(cpu, seg, offset, size, true);
+	}
+	if (r == 0)
+		r = cpu->mem_read(cpu->arg, INSN_SS, rsp, size, &value);
+	if (r == 0 && to_memory)
+		r = cpu->mem_write(cpu->arg, seg, offset, size, value);
+	if (r)
+		return r;
+	reg_write(cpu, INSN_RSP, cpu->stack_size, false, (rsp + size) & mask);
+	if (!to_memory) /* POP of rSP itself: the value stays */
+		reg_write(cpu, insn->dst.reg, size, false, value);
+	return 0;
 }
 
 /* One element of a string. */
@@ -379,7 +414,12 @@ static int string_element(const struct insn *insn, const struct insn_cpu *cpu)
 	bool uses_di = insn->op != INSN_OP_LODS;
 	int r = 0;
 
-	if (uses_si)
+	if (uses_si && uses_di) {
+		r = check(cpu, seg, si, size, false);
+		if (r == 0)
+			r = check(cpu, INSN_ES, di, size, insn->op == INSN_OP_MOVS);
+	}
+	if (uses_si && r == 0)
 		r = cpu->mem_read(cpu->arg, seg, si, size, &a);
 	if (r)
 		return r;
@@ -492,8 +532,9 @@ int insn_exec(const struct insn *insn, const struct insn_cpu *cpu, unsigned limi
 	case INSN_OP_SCAS:
 		return string(insn, cpu, limit);
 	case INSN_OP_PUSH:
+		return push(insn, cpu);
 	case INSN_OP_POP:
-		return push_pop(insn, cpu);
+		return pop(insn, cpu);
 	case INSN_OP_CMPXCHG:
 		return compare_exchange(insn, cpu);
 	case INSN_OP_BT:

@@ -27,6 +27,10 @@ typedef enum exit_result (*exit_handler)(struct vcpu *v);
 
 void svm_inject(struct vcpu *v, const struct event *e)
 {
+	if (e->type == EVENT_EXCEPTION && e->vector == VECTOR_PF) {
+		svm_vmcb(v)->save.cr2 = e->cr2;
+		svm_vmcb(v)->control.clean &= ~SVM_CLEAN_CR2;
+	}
 	svm_vmcb(v)->control.eventinj =
 	    SVM_EVENT_VALID | (uint64_t)e->type << 8 | e->vector |
 	    (e->has_error ? SVM_EVENT_ERROR_VALID | SVM_EVENT_ERROR(e->error) : 0);
@@ -229,6 +233,7 @@ static enum exit_result exit_npf(struct vcpu *v)
 	    .write = c->exitinfo1 & 2,
 	    .fetch = c->exitinfo1 & 0x10,
 	    .walk = c->exitinfo1 >> 33 & 1,
+	    .delivery = c->exitintinfo & SVM_EVENT_VALID,
 	};
 
 	return nested_fault(v, &f);

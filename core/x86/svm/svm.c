@@ -5,6 +5,7 @@
 #include "core/log.h"
 #include "core/mm/pages.h"
 #include "core/string.h"
+#include "core/vm/gwalk.h"
 #include "core/vm/msr.h"
 #include "core/vm/nested.h"
 #include "core/vm/cpuid.h"
@@ -261,24 +262,21 @@ static uint64_t svm_rip(const struct vcpu *v)
 	return svm_vmcb(v)->save.rip;
 }
 
-static void svm_set_rip(struct vcpu *v, uint64_t rip)
-{
-	svm_vmcb(v)->save.rip = rip;
-}
-
 static uint64_t svm_rsp(const struct vcpu *v)
 {
 	return svm_vmcb(v)->save.rsp;
 }
 
-static void svm_set_rsp(struct vcpu *v, uint64_t rsp)
-{
-	svm_vmcb(v)->save.rsp = rsp;
-}
-
 static uint64_t svm_rflags(const struct vcpu *v)
 {
 	return svm_vmcb(v)->save.rflags;
+}
+
+static void svm_set_reg(struct vcpu *v, enum vcpu_reg reg, uint64_t value)
+{
+	struct vmcb_save *g = &svm_vmcb(v)->save;
+
+	*(reg == REG_RIP ? &g->rip : reg == REG_RSP ? &g->rsp : &g->rflags) = value;
 }
 
 static uint64_t svm_cr(const struct vcpu *v, unsigned n)
@@ -302,6 +300,19 @@ static void svm_set_efer(struct vcpu *v, uint64_t value)
 static unsigned svm_cpl(const struct vcpu *v)
 {
 	return svm_vmcb(v)->save.cpl;
+}
+
+/* PDPTEs are read anew in each walk (APM 2 15.25.10). */
+static void svm_paging(const struct vcpu *v, struct gwalk_cpu *cpu, uint64_t buffer[4])
+{
+	const struct vmcb_save *g = &svm_vmcb(v)->save;
+
+	(void)buffer;
+	cpu->cr0 = g->cr0;
+	cpu->cr3 = g->cr3;
+	cpu->cr4 = g->cr4;
+	cpu->efer = svm_efer(v);
+	cpu->cpl = g->cpl;
 }
 
 static void svm_flush(struct vcpu *v)
@@ -339,15 +350,15 @@ const struct vmm_ops vmm_ops_svm = {
     .state_get = svm_state_get,
     .state_set = svm_state_set,
     .rip = svm_rip,
-    .set_rip = svm_set_rip,
     .rsp = svm_rsp,
-    .set_rsp = svm_set_rsp,
     .rflags = svm_rflags,
+    .set_reg = svm_set_reg,
     .cr = svm_cr,
     .efer = svm_efer,
     .set_efer = svm_set_efer,
     .cpl = svm_cpl,
     .seg = svm_seg,
+    .paging = svm_paging,
     .inject = svm_inject,
     .advance = svm_advance,
     .inject_nmi = svm_inject_nmi,

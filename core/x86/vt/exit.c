@@ -67,6 +67,8 @@ _Noreturn void vt_entry_failed(struct vcpu *v)
 void vt_inject(struct vcpu *v, const struct event *e)
 {
 	(void)v;
+	if (e->type == EVENT_EXCEPTION && e->vector == VECTOR_PF)
+		write_cr2(e->cr2); /* entries leave it alone */
 	if (e->has_error)
 		vt_write(VMCS_ENTRY_EXCEPTION_ERROR_CODE, e->error);
 	if (e->type == EVENT_SOFT_INT)
@@ -350,6 +352,7 @@ static enum exit_result exit_ept_violation(struct vcpu *v)
 	    .write = q & EPT_WRITE,
 	    .fetch = q & EPT_FETCH,
 	    .walk = !(q & EPT_TRANSLATED),
+	    .delivery = vt_read32(VMCS_IDT_VECTORING_INFO) & VT_EVENT_VALID,
 	};
 
 	/* an IRET faulted after it had unblocked NMIs: it runs again (SDM 3C 28.2.3) */

@@ -8,6 +8,7 @@
 #include "core/string.h"
 #include "core/vm/cpuid.h"
 #include "core/vm/gmem.h"
+#include "core/vm/gwalk.h"
 #include "core/vm/msr.h"
 #include "core/vm/nested.h"
 #include "core/vmm_ops.h"
@@ -536,28 +537,25 @@ static uint64_t vt_rip(const struct vcpu *v)
 	return vt_read(VMCS_GUEST_RIP);
 }
 
-static void vt_set_rip(struct vcpu *v, uint64_t rip)
-{
-	(void)v;
-	vt_write(VMCS_GUEST_RIP, rip);
-}
-
 static uint64_t vt_rsp(const struct vcpu *v)
 {
 	(void)v;
 	return vt_read(VMCS_GUEST_RSP);
 }
 
-static void vt_set_rsp(struct vcpu *v, uint64_t rsp)
-{
-	(void)v;
-	vt_write(VMCS_GUEST_RSP, rsp);
-}
-
 static uint64_t vt_rflags(const struct vcpu *v)
 {
 	(void)v;
 	return vt_read(VMCS_GUEST_RFLAGS);
+}
+
+static void vt_set_reg(struct vcpu *v, enum vcpu_reg reg, uint64_t value)
+{
+	(void)v;
+	vt_write(reg == REG_RIP   ? VMCS_GUEST_RIP
+		 : reg == REG_RSP ? VMCS_GUEST_RSP
+				  : VMCS_GUEST_RFLAGS,
+		 value);
 }
 
 /* CPL is the DPL of SS, also where SS is unusable; real mode has 0 there (SDM 3C 25.4.1, 27.3.1.2).
@@ -569,6 +567,23 @@ static unsigned vt_cpl(const struct vcpu *v)
 	if (vt_read(VMCS_GUEST_RFLAGS) & RFLAGS_VM)
 		return 3;
 	return vt_read32(VMCS_GUEST_SS_ACCESS_RIGHTS) >> 5 & 3;
+}
+
+/* In PAE paging walks use the PDPTEs that MOV to CR3 loaded (SDM 3A 4.4.1). */
+static void vt_paging(const struct vcpu *v, struct gwalk_cpu *cpu, uint64_t buffer[4])
+{
+	cpu->cr0 = vt_cr(v, 0);
+	cpu->cr3 = vt_cr(v, 3);
+	cpu->cr4 = vt_cr(v, 4);
+	cpu->efer = vt_efer(v);
+	cpu->cpl = (uint8_t)vt_cpl(v);
+	if (vt_controls.entry & VT_ENTRY_LOAD_PKRS)
+		cpu->pkrs = (uint32_t)vt_read(VMCS_GUEST_PKRS);
+	if (cpu->cr0 & CR0_PG && cpu->cr4 & CR4_PAE && !(cpu->efer & EFER_LMA)) {
+		for (unsigned i = 0; i < 4; i++)
+			buffer[i] = vt_read((enum vmcs_field)(VMCS_GUEST_PDPTE0 + 2 * i));
+		cpu->pdpte = buffer;
+	}
 }
 
 static void vt_flush(struct vcpu *v)
@@ -606,15 +621,15 @@ const struct vmm_ops vmm_ops_vt = {
     .state_get = vt_state_get,
     .state_set = vt_state_set,
     .rip = vt_rip,
-    .set_rip = vt_set_rip,
     .rsp = vt_rsp,
-    .set_rsp = vt_set_rsp,
     .rflags = vt_rflags,
+    .set_reg = vt_set_reg,
     .cr = vt_cr,
     .efer = vt_efer,
     .set_efer = vt_set_efer,
     .cpl = vt_cpl,
     .seg = vt_seg,
+    .paging = vt_paging,
     .inject = vt_inject,
     .advance = vt_advance,
     .inject_nmi = vt_inject_nmi,

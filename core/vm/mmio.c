@@ -1,0 +1,430 @@
+/* Emulated memory: ranges of guest-physical addresses whose accesses go to a handler. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "core/vm/mmio.h"
+#include "core/errno.h"
+#include "core/log.h"
+#include "core/string.h"
+#include "core/vm/emulate.h"
+#include "core/vm/gmem.h"
+#include "core/vm/insn/decode.h"
+#include "core/vm/mmio_access.h"
+#include "core/vm/nmi.h"
+#include "core/vmm_ops.h"
+#include "core/x86/cpu.h"
+#include "core/x86/percpu.h"
+#include "core/x86/reset.h"
+
+static struct mmio_ranges ranges;       /* under the lock */
+static struct mmio_ranges ranges_after; /* scratch of a change; under the lock */
+
+/* ---- the lock ---- */
+
+/*
+ * A ticket lock that its holder may take again. The nested tables' lock may be taken inside, not
+ * the other way round.
+ */
+static struct {
+	uint32_t next, owner;
+	const struct cpu *holder; /* atomic */
+	unsigned depth;
+} lock;
+
+static void lock_take(struct cpu *self)
+{
+	if (self && __atomic_load_n(&lock.holder, __ATOMIC_RELAXED) == self) {
+		lock.depth++;
+		return;
+	}
+	uint32_t ticket = __atomic_fetch_add(&lock.next, 1, __ATOMIC_RELAXED);
+
+	while (__atomic_load_n(&lock.owner, __ATOMIC_ACQUIRE) != ticket) {
+		if (self && self->vcpu.active)
+			nmi_take_kicks(&self->vcpu); /* the holder may wait for this CPU's flush */
+		cpu_pause();
+	}
+	__atomic_store_n(&lock.holder, self, __ATOMIC_RELAXED);
+	lock.depth = 1;
+}
+
+static void lock_release(void)
+{
+	if (--lock.depth)
+		return;
+	__atomic_store_n(&lock.holder, NULL, __ATOMIC_RELAXED);
+	__atomic_store_n(&lock.owner, lock.owner + 1, __ATOMIC_RELEASE);
+}
+
+/* ---- changes ---- */
+
+/* Make the nested tables trap what `set` says of the pages of [base, base + size). */
+static int apply(const struct mmio_ranges *set, uint64_t base, uint64_t size)
+{
+	uint64_t page = align_down(base, PAGE_SIZE), end = align_up(base + size, PAGE_SIZE);
+	int err = 0;
+
+	while (page < end && !err) {
+		unsigned perm;
+		mmio_first first;
+		uint64_t next = mmio_range_run(set, page, end, &perm, &first);
+
+		err = nested_trap(GPA(page), next - page, perm,
+				  perm == PT_RWX ? NULL
+				  : first        ? first
+						 : mmio_fault);
+		page = next;
+	}
+	return err;
+}
+
+int mmio_register_pages(gpa_t base, uint64_t size, enum mmio_mode mode, const struct mmio_ops *ops,
+			void *arg, nested_handler fault)
+{
+	struct mmio_range r = {
+	    .base = base.a,
+	    .size = size,
+	    .ops = ops,
+	    .arg = arg,
+	    .first = fault,
+	    .mode = (uint8_t)mode,
+	};
+
+	lock_take(cpu_current());
+	int err = mmio_range_add(&ranges, &r);
+
+	if (!err) {
+		err = apply(&ranges, r.base, r.size);
+		if (err) {
+			mmio_range_remove(&ranges, r.id);
+			apply(&ranges, r.base, r.size);
+		}
+	}
+	lock_release();
+	return err ? err : (int)r.id;
+}
+
+int mmio_register(gpa_t base, uint64_t size, enum mmio_mode mode, const struct mmio_ops *ops,
+		  void *arg)
+{
+	return mmio_register_pages(base, size, mode, ops, arg, NULL);
+}
+
+void mmio_unregister(int id)
+{
+	lock_take(cpu_current());
+	const struct mmio_range *r = mmio_range_get(&ranges, (uint32_t)id);
+
+	if (r) {
+		uint64_t base = r->base, size = r->size;
+
+		mmio_range_remove(&ranges, (uint32_t)id);
+		apply(&ranges, base, size);
+	}
+	lock_release();
+}
+
+/*
+ * First the new place is trapped, then the range moves, then the old place is opened. Whoever gets
+ * to either meanwhile waits for the lock, and finds the range moved.
+ */
+int mmio_move(int id, gpa_t base)
+{
+	lock_take(cpu_current());
+	const struct mmio_range *r = mmio_range_get(&ranges, (uint32_t)id);
+	uint64_t old = r ? r->base : 0, size = r ? r->size : 0;
+
+	ranges_after = ranges;
+	int err = mmio_range_move(&ranges_after, (uint32_t)id, base.a);
+
+	if (!err && old != base.a) {
+		err = apply(&ranges_after, base.a, size);
+		if (!err)
+			ranges = ranges_after;
+		else
+			apply(&ranges, base.a, size);
+		if (!err)
+			apply(&ranges, old, size);
+	}
+	lock_release();
+	return err;
+}
+
+/* ---- accesses ---- */
+
+static uint64_t env_reg_get(void *arg, unsigned reg)
+{
+	return emulate_gpr(arg, reg);
+}
+
+static void env_reg_set(void *arg, unsigned reg, uint64_t value)
+{
+	emulate_set_gpr(arg, reg, value);
+}
+
+static uint64_t env_rflags_get(void *arg)
+{
+	return vmm_ops->rflags(arg);
+}
+
+static void env_rflags_set(void *arg, uint64_t value)
+{
+	vmm_ops->set_reg(arg, REG_RFLAGS, value);
+}
+
+static void env_seg(void *arg, enum insn_seg seg, struct seg_state *s)
+{
+	vmm_ops->seg(arg, (enum seg)seg, s); /* both in the order of the sreg field */
+}
+
+static int env_translate(void *arg, gva_t la, enum gwalk_access access, struct gwalk_out *out)
+{
+	return gmem_walk(arg, la, access, out);
+}
+
+static void env_read(void *arg, gpa_t gpa, unsigned size, uint64_t *value)
+{
+	(void)arg;
+	gmem_phys_read(gpa, size, value);
+}
+
+static void env_write(void *arg, gpa_t gpa, unsigned size, uint64_t value)
+{
+	(void)arg;
+	gmem_phys_write(gpa, size, value);
+}
+
+static int env_cmpxchg(void *arg, gpa_t gpa, unsigned size, uint64_t *expected, uint64_t value)
+{
+	(void)arg;
+	return gmem_phys_cmpxchg(gpa, size, expected, value);
+}
+
+_Static_assert((int)INSN_ES == (int)SEG_ES && (int)INSN_GS == (int)SEG_GS, "one numbering");
+
+static const struct mmio_env env = {
+    .reg_get = env_reg_get,
+    .reg_set = env_reg_set,
+    .rflags_get = env_rflags_get,
+    .rflags_set = env_rflags_set,
+    .seg = env_seg,
+    .translate = env_translate,
+    .read = env_read,
+    .write = env_write,
+    .cmpxchg = env_cmpxchg,
+};
+
+/* The instruction that exited: its bytes, fetched once. */
+struct fetched {
+	uint8_t bytes[INSN_MAX_LENGTH];
+	uint8_t count;
+	int result; /* why there are no more: 0, or as gwalk() */
+	uint32_t error_code;
+	uint64_t la; /* of the byte that is missing */
+};
+
+/*
+ * Where the CPU gives the bytes with the exit (AMD-V: decode assists, VMCB 0D0h), they could be
+ * taken from there; and a cache of decoded instructions could stand here. Neither is there yet.
+ */
+static void fetch(struct vcpu *v, enum insn_mode mode, struct fetched *f)
+{
+	struct seg_state cs;
+	struct gwalk_out out;
+
+	vmm_ops->seg(v, SEG_CS, &cs);
+	f->count = 0;
+	f->result = 0;
+	f->la = vmm_ops->rip(v) + (mode == INSN_MODE64 ? 0 : cs.base);
+	while (f->count < INSN_MAX_LENGTH) {
+		const struct mmio_range *r;
+		unsigned part = (unsigned)(PAGE_SIZE - (f->la & PAGE_MASK));
+		uint64_t value = UINT64_MAX;
+
+		if (mode != INSN_MODE64)
+			f->la = (uint32_t)f->la;
+		f->result = gmem_walk(v, GVA(f->la), GWALK_FETCH, &out);
+		if (f->result) {
+			f->error_code = out.error_code;
+			return;
+		}
+		if (part > (unsigned)INSN_MAX_LENGTH - f->count)
+			part = (unsigned)INSN_MAX_LENGTH - f->count;
+		if (gmem_read(out.gpa, f->bytes + f->count, part) != 0 ||
+		    mmio_range_in_page(&ranges, out.gpa.a)) {
+			part = 1; /* a device, or a range: byte by byte */
+			mmio_range_piece(&ranges, out.gpa.a, 1, &r);
+			if (!r || r->mode == MMIO_WRITES)
+				gmem_phys_read(out.gpa, 1, &value);
+			else if (r->ops->read(r->arg, out.gpa.a - r->base, 1, &value) != 0)
+				value = UINT64_MAX;
+			f->bytes[f->count] = (uint8_t)value;
+		}
+		f->count = (uint8_t)(f->count + part);
+		f->la += part;
+	}
+}
+
+/*
+ * Exits of one CPU in a row that came to nothing at the same place. Another CPU may be writing the
+ * instruction, so that bytes of two are seen, or of one that did not exit: the guest tries again.
+ */
+#define STUCK_EXITS 64
+
+static struct {
+	uint64_t rip;
+	uint32_t count;
+} stuck[BOOT_MAX_CPUS]; /* each by its own CPU */
+
+static bool is_stuck(struct vcpu *v)
+{
+	uint32_t i = this_cpu()->index;
+	uint64_t rip = vmm_ops->rip(v);
+
+	if (stuck[i].rip != rip)
+		stuck[i].count = 0;
+	stuck[i].rip = rip;
+	return ++stuck[i].count >= STUCK_EXITS;
+}
+
+static void not_stuck(void)
+{
+	stuck[this_cpu()->index].count = 0;
+}
+
+static enum exit_result unsupported(struct vcpu *v, const struct mem_fault *f,
+				    const struct fetched *insn)
+{
+	struct mmio_range *r = mmio_range_in_page(&ranges, f->gpa.a);
+	char text[3 * INSN_MAX_LENGTH + 1] = "";
+
+	if (!is_stuck(v))
+		return EXIT_RESUME;
+	not_stuck();
+	if (r && !r->logged) {
+		static const char digits[] = "0123456789abcdef";
+
+		r->logged = true;
+		for (unsigned i = 0; i < insn->count; i++) {
+			text[3 * i] = ' ';
+			text[3 * i + 1] = digits[insn->bytes[i] >> 4];
+			text[3 * i + 2] = digits[insn->bytes[i] & 0xf];
+			text[3 * i + 3] = 0;
+		}
+		log_printf("Emulated memory at %#lx: the instruction%s at %#lx is not supported\n",
+			   f->gpa.a, text, vmm_ops->rip(v));
+	}
+	return emulate_ud(v);
+}
+
+/*
+ * The CPU was delivering an event; its stack or a descriptor table lies in a range. A device there
+ * would have got a stack frame, which nobody can want. A double fault may find a better stack; when
+ * it does not, the guest is in what hardware calls shutdown.
+ */
+static enum exit_result delivery(struct vcpu *v, const struct mem_fault *f)
+{
+	struct mmio_range *r = mmio_range_in_page(&ranges, f->gpa.a);
+
+	if (is_stuck(v)) {
+		log_printf("Guest shutdown: no stack but in emulated memory at %#lx: reset\n",
+			   f->gpa.a);
+		reset_machine();
+	}
+	if (r && !r->logged)
+		log_printf("Emulated memory at %#lx: an event was delivered to it\n", f->gpa.a);
+	if (r)
+		r->logged = true;
+	emulate_exception(v, VECTOR_DF, 0);
+	return EXIT_RESUME;
+}
+
+static enum exit_result inject_fault(struct vcpu *v, unsigned vector, uint32_t error, uint64_t cr2)
+{
+	if (vector == VECTOR_PF)
+		emulate_page_fault(v, error, cr2);
+	else
+		emulate_exception(v, (uint8_t)vector, error);
+	return EXIT_RESUME;
+}
+
+static void prepare(struct vcpu *v, enum insn_mode mode, const struct insn *insn,
+		    struct mmio_access *a)
+{
+	uint64_t cr0 = vmm_ops->cr(v, 0), rflags = vmm_ops->rflags(v);
+	struct seg_state ss;
+
+	vmm_ops->seg(v, SEG_SS, &ss);
+	a->ranges = &ranges;
+	a->env = &env;
+	a->arg = v;
+	a->segment.mode = mode;
+	a->segment.rights = cr0 & CR0_PE && !(rflags & RFLAGS_VM);
+	a->segment.la_bits = vmm_ops->cr(v, 4) & CR4_LA57 ? 57 : 48;
+	a->stack_size = mode == INSN_MODE64 ? 8 : ss.attr & SEG_ATTR_DB ? 4 : 2;
+	a->alignment = cr0 & CR0_AM && rflags & RFLAGS_AC && vmm_ops->cpl(v) == 3;
+	a->next_rip = vmm_ops->rip(v) + insn->length;
+}
+
+static enum exit_result perform(struct vcpu *v, const struct insn *insn, struct mmio_access *a)
+{
+	uint64_t rflags = vmm_ops->rflags(v);
+	int r = mmio_access(a, insn, rflags & RFLAGS_TF ? 1 : MMIO_STRING_ELEMENTS);
+
+	switch (r) {
+	case 0:
+		vmm_ops->advance(v, insn->length);
+		rflags = vmm_ops->rflags(v);
+		if (rflags & RFLAGS_RF)
+			vmm_ops->set_reg(v, REG_RFLAGS, rflags & ~RFLAGS_RF);
+		return EXIT_RESUME;
+	case INSN_AGAIN:
+		/* as between two elements on the CPU: single-step trap, interrupts, and no
+		 * instruction breakpoint when it goes on (SDM 3B 18.3.1.1) */
+		vmm_ops->advance(v, 0);
+		vmm_ops->set_reg(v, REG_RFLAGS, vmm_ops->rflags(v) | RFLAGS_RF);
+		return EXIT_RESUME;
+	case MMIO_FAULT:
+		return inject_fault(v, a->vector, a->error_code, a->cr2);
+	case -EBUSY:
+		return EXIT_RESUME;
+	default:
+		return emulate_gp(v);
+	}
+}
+
+static enum exit_result emulate(struct vcpu *v, const struct mem_fault *f)
+{
+	enum insn_mode mode = emulate_mode(v);
+	struct mmio_access a;
+	struct fetched fetched;
+	struct insn insn;
+	unsigned perm;
+	mmio_first first;
+
+	mmio_range_run(&ranges, align_down(f->gpa.a, PAGE_SIZE),
+		       align_down(f->gpa.a, PAGE_SIZE) + PAGE_SIZE, &perm, &first);
+	if (perm & (f->write ? PT_W : PT_R))
+		return EXIT_RESUME; /* the range went away before the lock was ours */
+	if (f->delivery)
+		return delivery(v, f);
+	fetch(v, mode, &fetched);
+	int r = insn_decode(fetched.bytes, fetched.count, mode, &insn);
+
+	if (r == -EFAULT && fetched.result == GWALK_FAULT)
+		return inject_fault(v, VECTOR_PF, fetched.error_code, fetched.la);
+	if (r == -EFAULT)
+		return emulate_gp(v);
+	if (r)
+		return unsupported(v, f, &fetched);
+	not_stuck();
+	prepare(v, mode, &insn, &a);
+	return perform(v, &insn, &a);
+}
+
+enum exit_result mmio_fault(struct vcpu *v, const struct mem_fault *f)
+{
+	lock_take(this_cpu());
+	enum exit_result result = emulate(v, f);
+
+	lock_release();
+	return result;
+}

@@ -1,0 +1,50 @@
+/* Emulated memory: ranges of guest-physical addresses whose accesses go to a handler. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+#include <stdint.h>
+#include "core/addr.h"
+#include "core/vm/mmio_range.h"
+#include "core/vm/nested.h"
+
+/*
+ * The service. A range may begin and end at any byte, and several may share a page: pages with
+ * ranges exit, and what of an access lies outside of the ranges is done to the memory or device
+ * that is there. The instruction is decoded and performed with the guest's rights, as the CPU
+ * would: faults, accessed and dirty flags, segment limits. Supported: the forms of enum insn_op.
+ * Handlers see pieces of 1, 2, 4 or 8 bytes, naturally aligned.
+ *
+ * One lock for the whole machine is held while an instruction is performed, so that its accesses to
+ * ranges come together: LOCK works between CPUs, and handlers need no lock of their own against
+ * each other. A CPU that waits for it serves kicks, so a handler may make other CPUs flush.
+ * Handlers may call the functions below; they must not wait for another CPU otherwise. Repeated
+ * strings stop after MMIO_STRING_ELEMENTS, and interrupts come through.
+ *
+ * An instruction outside of the forms gets #UD, and one line in the log.
+ */
+
+#define MMIO_STRING_ELEMENTS 64
+
+/*
+ * Trap [base, base + size). Returns the number of the range, above 0, for the calls below; -EINVAL
+ * (empty, or beyond 48 bits), -EEXIST (overlaps another), -ENOSPC, -ENOMEM. `arg` goes to the
+ * handlers. When it returns, no CPU reaches the memory itself any more. Context: start-up, exit
+ * handlers, mmio handlers; no lock held.
+ */
+int mmio_register(gpa_t base, uint64_t size, enum mmio_mode mode, const struct mmio_ops *ops,
+		  void *arg);
+/*
+ * The same for whole pages, where `fault` looks at each exit first. It may decide by itself,
+ * without the lock, or pass the exit on to mmio_fault().
+ */
+int mmio_register_pages(gpa_t base, uint64_t size, enum mmio_mode mode, const struct mmio_ops *ops,
+			void *arg, nested_handler fault);
+/* End it; the number is no longer valid. Context: as mmio_register. */
+void mmio_unregister(int id);
+/*
+ * Move it, as when a base-address register is written. No CPU sees the range at both places, or at
+ * neither: accesses to both wait meanwhile. The handlers stay. 0, or as mmio_register(), and then
+ * it is where it was. Context: as mmio_register.
+ */
+int mmio_move(int id, gpa_t base);
+/* An access that exits in a page with ranges: performs the instruction. For nested tables. */
+enum exit_result mmio_fault(struct vcpu *v, const struct mem_fault *f);
