@@ -1,0 +1,58 @@
+"""Emulated memory: each form of instruction gives on it what it gives on plain memory, with faults, interrupts and two CPUs."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+import base64
+import gzip
+import os
+import re
+import subprocess
+
+import pytest
+
+from lib.machine import TOP, Machine
+
+DEBUG_ELF = os.path.join(TOP, "build", "bitvisor-debug.elf")
+SOURCE = os.path.join(TOP, "tests", "system", "mmio.c")
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory):
+    subprocess.run(["make", "-s", "-C", TOP, DEBUG_ELF.removeprefix(TOP + "/")], check=True, stdout=subprocess.DEVNULL)
+    path = tmp_path_factory.mktemp("mmio") / "mmio"
+    subprocess.run(["gcc", "-O1", "-nostdlib", "-static", "-s", "-fno-pie", "-no-pie", "-fno-stack-protector", "-fcf-protection=none",
+                    "-mno-red-zone", "-Wall", "-Wextra", "-Werror", "-Wl,-N,--build-id=none,--no-warn-rwx-segments", "-o", path, SOURCE],
+                   check=True)
+    return base64.b64encode(gzip.compress(path.read_bytes(), mtime=0)).decode()
+
+
+def install(m, program):
+    m.run("rm -f /tmp/m64")
+    for i in range(0, len(program), 400):
+        m.run(f"echo {program[i:i + 400]} >>/tmp/m64")
+    m.run("base64 -d </tmp/m64 | gunzip >/tmp/mmio && chmod +x /tmp/mmio")
+
+
+def numbers(output):
+    return {name: (int(a), int(b)) for name, a, b in re.findall(r"^([a-z, -]+): (\d+) (\d+)$", output, re.M)}
+
+
+def test_forms(program):
+    """One program in the guest compares; what it printed is looked at here."""
+    with Machine("mmio", elf=DEBUG_ELF, cpus=2) as m:
+        m.boot()
+        install(m, program)
+        output = m.run("/tmp/mmio", 600)
+        assert output.endswith("done"), output
+        found = numbers(output)
+        for name in "forms", "read-only page", "absent page":
+            assert found[name][0] > 500 and found[name][1] == 0, output
+        assert "too few" not in output
+        assert found["writes only"] == (0, 0), output
+        assert found["writes only, written"][0] > 0
+        assert found["unsupported"] == (6, 6), output
+        alarms, wrong = found["interrupts"]
+        assert alarms > 0 and wrong == 0, output
+        assert found["locked adds"] == (40000, 40000), output
+        assert found["moves"] == (500, 0), output
+        lines = re.findall(r"Emulated memory at 0x[0-9a-f]+: the instruction ([0-9a-f ]+) at 0x[0-9a-f]+ is not supported", m.vmm_log())
+        assert len(lines) == 1 and lines[0].startswith("0f 29 03"), lines
