@@ -1,13 +1,14 @@
 /* CPU start-up: INIT and start-up IPIs, so that no CPU ever leaves the VMM. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "core/vm/startup.h"
+#include "core/errno.h"
 #include "core/log.h"
 #include "core/start.h"
 #include "core/string.h"
 #include "core/vm/emulate.h"
 #include "core/vm/gmem.h"
 #include "core/vm/insn/apicwrite.h"
-#include "core/vm/nested.h"
+#include "core/vm/mmio.h"
 #include "core/vm/nmi.h"
 #include "core/vmm_ops.h"
 #include "core/x86/apic.h"
@@ -33,25 +34,39 @@ enum {
 static bool use_icr;
 static bool cpu_waits; /* wait-for-SIPI is a state of the guest's CPU, not a loop of the VMM */
 static bool trap_page; /* xAPIC page is write-trapped */
+static int trapped;    /* number of its range; 0: none */
 static uint64_t trapped_base;
 static struct {
 	uint32_t ldr, dfr;
 } logical[BOOT_MAX_CPUS]; /* as the guest wrote them; xAPIC */
 
 static enum exit_result apic_page_write(struct vcpu *v, const struct mem_fault *f);
+static int apic_range_read(void *arg, uint64_t offset, unsigned size, uint64_t *value);
+static void apic_range_write(void *arg, uint64_t offset, unsigned size, uint64_t value);
 
 static int trap_at(uint64_t base)
 {
-	int err = 0;
+	static const struct mmio_ops ops = {apic_range_read, apic_range_write};
+	int r = 0;
 
 	if (trapped_base == base)
 		return 0;
-	if (trapped_base)
-		err = nested_trap(GPA(trapped_base), PAGE_SIZE, PT_RWX, NULL);
-	if (!err && base)
-		err = nested_trap(GPA(base), PAGE_SIZE, PT_RX, apic_page_write);
-	trapped_base = base;
-	return err;
+	if (!base) {
+		mmio_unregister(trapped);
+		trapped = 0;
+	} else if (trapped) {
+		r = mmio_move(trapped, GPA(base));
+	} else {
+		r = mmio_register_pages(GPA(base), PAGE_SIZE, MMIO_WRITES, &ops, NULL,
+					apic_page_write);
+		if (r > 0) {
+			trapped = r;
+			r = 0;
+		}
+	}
+	if (!r)
+		trapped_base = base;
+	return r;
 }
 
 int startup_init(bool has_sipi_exits)
@@ -324,6 +339,24 @@ static void apic_store(struct vcpu *v, uint32_t offset, uint32_t value)
 	apic_write(offset, value);
 }
 
+/* By an instruction that apic_page_write() does not know. */
+static int apic_range_read(void *arg, uint64_t offset, unsigned size, uint64_t *value)
+{
+	(void)arg;
+	(void)offset;
+	(void)size;
+	(void)value;
+	return -EIO; /* reads do not exit */
+}
+
+static void apic_range_write(void *arg, uint64_t offset, unsigned size, uint64_t value)
+{
+	(void)arg;
+	/* accesses of other sizes have no defined effect (SDM 3A 11.4.1): none here */
+	if (size == 4)
+		apic_store(&this_cpu()->vcpu, (uint32_t)offset, (uint32_t)value);
+}
+
 /* A store to the xAPIC page. Reads of it do not exit. */
 static enum exit_result apic_page_write(struct vcpu *v, const struct mem_fault *f)
 {
@@ -332,18 +365,9 @@ static enum exit_result apic_page_write(struct vcpu *v, const struct mem_fault *
 	uint8_t bytes[15];
 	size_t n = gmem_fetch(v, bytes);
 
-	if (f->walk || n == 0)
-		return emulate_gp(v);
-	if (apicwrite_decode(bytes, n, emulate_mode(v), &w) != 0 || w.size != 4 || (offset & 3)) {
-		static bool logged;
-
-		if (!logged)
-			log_printf(
-			    "Local APIC: store at %#x by %02x %02x %02x %02x not understood\n",
-			    offset, bytes[0], bytes[1], bytes[2], bytes[3]);
-		logged = true;
-		return emulate_ud(v);
-	}
+	if (f->walk || f->delivery || apicwrite_decode(bytes, n, emulate_mode(v), &w) != 0 ||
+	    w.size != 4 || (offset & 3))
+		return mmio_fault(v, f);
 	value = (uint32_t)(w.reg == INSN_REG_NONE ? w.imm : emulate_gpr(v, w.reg));
 	old = w.op == APICWRITE_MOV ? 0 : apic_read(offset);
 	switch (w.op) {
