@@ -146,13 +146,10 @@ static uint64_t page_trap(const struct mmio_ranges *set, uint64_t page, unsigned
 		*perm &= set->range[i].mode == MMIO_WRITES ? PT_RX : 0u;
 	if (i == begin) /* none */
 		return i < set->count ? align_down(set->range[i].base, PAGE_SIZE) : UINT64_MAX;
+	/* one that reaches into the next page, or looks first, is the only one */
+	*first = set->range[begin].first;
 	end = align_down(set->range[begin].base + set->range[begin].size, PAGE_SIZE);
-	if (i == begin + 1) {
-		*first = set->range[begin].first;
-		if (end > until)
-			until = end;
-	}
-	return until;
+	return end > until ? end : until;
 }
 
 uint64_t mmio_range_run(const struct mmio_ranges *set, uint64_t page, uint64_t end, unsigned *perm,

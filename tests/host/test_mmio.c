@@ -354,6 +354,8 @@ static int translate(void *arg, gva_t la, enum gwalk_access access, struct gwalk
 	struct machine *m = arg;
 	uint64_t page = la.a >> 12;
 
+	if (page == 0xfffff) /* the last below 4 GiB */
+		page = PAGES - 1;
 	memset(out, 0x5a, sizeof *out);
 	out->error_code = 4u | (access == GWALK_WRITE ? 2u : 0u);
 	if (page >= PAGES || !(m->present >> page & 1))
@@ -364,7 +366,7 @@ static int translate(void *arg, gva_t la, enum gwalk_access access, struct gwalk
 	m->accessed |= (uint8_t)(1u << page);
 	if (access == GWALK_WRITE)
 		m->dirty |= (uint8_t)(1u << page);
-	out->gpa = GPA(la.a);
+	out->gpa = GPA(page << 12 | (la.a & 0xfff));
 	return 0;
 }
 
@@ -788,6 +790,18 @@ static void test_faults(void **state)
 	assert_int_equal(X(&m, &a, "\xa4"), MMIO_FAULT);
 	assert_int_equal(a.cr2, 0x3100);
 	assert_int_equal(a.error_code, 4);
+	/* a page that was read may still not be written */
+	m.reg[INSN_RSI] = 0x2010;
+	m.reg[INSN_RDI] = 0x2020;
+	assert_int_equal(X(&m, &a, "\xa4"), MMIO_FAULT);
+	assert_int_equal(a.cr2, 0x2020);
+	assert_int_equal(a.error_code, 7);
+	/* POP: the stack first */
+	m.reg[INSN_RSP] = 0x3100;
+	m.reg[INSN_RBX] = 0x2020;
+	assert_int_equal(X(&m, &a, "\x8f\x03"), MMIO_FAULT);
+	assert_int_equal(a.cr2, 0x3100);
+	assert_int_equal(m.reads + m.writes, 0);
 	/* a repeated string stops at the element that faults, the rest is done */
 	m.reg[INSN_RAX] = 0x5a;
 	m.reg[INSN_RCX] = 9;
@@ -834,6 +848,11 @@ static void test_faults(void **state)
 	m.reg[INSN_RBX] = 0x1001;
 	assert_int_equal(X(&m, &a, "\x64\x8b\x03"), 0);
 	assert_int_equal(m.last_offset, 0);
+	m.seg[INSN_FS].base = 0xfffff000;
+	m.reg[INSN_RBX] = 0xffe;
+	assert_int_equal(X(&m, &a, "\x64\x8b\x03"), 0);
+	assert_memory_equal(&m.reg[INSN_RAX], m.mem + BYTES - 2, 2);
+	assert_memory_equal((uint8_t *)&m.reg[INSN_RAX] + 2, m.mem, 2);
 	/* not canonical */
 	a = access_of(&m, M64);
 	m.reg[INSN_RBX] = m.reg[INSN_RBP] = UINT64_C(0x800000000000);

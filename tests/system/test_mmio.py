@@ -36,9 +36,10 @@ def numbers(output):
     return {name: (int(a), int(b)) for name, a, b in re.findall(r"^([a-z, -]+): (\d+) (\d+)$", output, re.M)}
 
 
-def test_forms(program):
+@pytest.mark.parametrize("emu,cpus", [("qemu", 2), ("bochs", 1)])
+def test_forms(program, emu, cpus):
     """One program in the guest compares; what it printed is looked at here."""
-    with Machine("mmio", elf=DEBUG_ELF, cpus=2) as m:
+    with Machine(f"mmio-{emu}", emu=emu, elf=DEBUG_ELF, cpus=cpus) as m:
         m.boot()
         install(m, program)
         output = m.run("/tmp/mmio", 600)
