@@ -290,12 +290,75 @@ static void not_stuck(void)
 	stuck[this_cpu()->index].count = 0;
 }
 
+/* Instructions that change or show the flags that stepping uses, or leave for elsewhere. */
+static bool may_step(const struct fetched *insn, enum insn_mode mode)
+{
+	static const uint8_t never[] = {0x9a, 0x9c, 0x9d, 0xca, 0xcb, 0xcc, 0xcd, 0xce,
+					0xcf, 0xea, 0xf1, 0xf4, 0xfa, 0xfb, 0x17, 0x8e};
+	unsigned i = 0;
+
+	while (i < insn->count) {
+		uint8_t b = insn->bytes[i];
+		bool prefix = b == 0x66 || b == 0x67 || b == 0xf0 || b == 0xf2 || b == 0xf3 ||
+			      (b & 0xe7) == 0x26 || b == 0x64 || b == 0x65 ||
+			      (mode == INSN_MODE64 && (b & 0xf0) == 0x40);
+
+		if (!prefix)
+			break;
+		i++;
+	}
+	if (i == insn->count)
+		return false;
+	for (unsigned k = 0; k < sizeof(never); k++) {
+		if (insn->bytes[i] == never[k])
+			return false;
+	}
+	/* of FF only near CALL and JMP; 0F 00 and 0F 01: system instructions, POP FS and GS */
+	if (insn->bytes[i] == 0xff && i + 1 < insn->count)
+		return (insn->bytes[i + 1] & 0x28) == 0 || (insn->bytes[i + 1] & 0x38) == 0x20;
+	if (insn->bytes[i] == 0x0f && i + 1 < insn->count) {
+		uint8_t b = insn->bytes[i + 1];
+
+		return b > 0x0b && b != 0x34 && b != 0x35 && b != 0xa1 && b != 0xa9 && b != 0xaa &&
+		       b != 0xb2;
+	}
+	return true;
+}
+
+static bool step_begin(struct vcpu *v, const struct mem_fault *f, const struct fetched *insn,
+		       enum insn_mode mode)
+{
+	uint64_t page = align_down(f->gpa.a, PAGE_SIZE);
+
+	if (!mmio_range_may_step(&ranges, page) || !may_step(insn, mode) ||
+	    v->step.page_count == sizeof(v->step.pages) / sizeof(v->step.pages[0]))
+		return false;
+	if (nested_trap(GPA(page), PAGE_SIZE, PT_RWX, NULL) != 0)
+		return false;
+	v->step.pages[v->step.page_count++] = page;
+	return true;
+}
+
+void mmio_step_end(struct vcpu *v)
+{
+	lock_take(this_cpu());
+	while (v->step.page_count) {
+		uint64_t page = v->step.pages[--v->step.page_count];
+
+		if (apply(&ranges, page, PAGE_SIZE) != 0)
+			log_printf("Emulated memory at %#lx stays open: no memory\n", page);
+	}
+	lock_release();
+}
+
 static enum exit_result unsupported(struct vcpu *v, const struct mem_fault *f,
-				    const struct fetched *insn)
+				    const struct fetched *insn, enum insn_mode mode)
 {
 	struct mmio_range *r = mmio_range_in_page(&ranges, f->gpa.a);
 	char text[3 * INSN_MAX_LENGTH + 1] = "";
 
+	if (step_begin(v, f, insn, mode))
+		return EXIT_STEP;
 	if (!is_stuck(v))
 		return EXIT_RESUME;
 	not_stuck();
@@ -406,6 +469,7 @@ static enum exit_result emulate(struct vcpu *v, const struct mem_fault *f)
 		return EXIT_RESUME; /* the range went away before the lock was ours */
 	if (f->delivery)
 		return delivery(v, f);
+	v->step.page_count = v->step.active ? v->step.page_count : 0;
 	fetch(v, mode, &fetched);
 	int r = insn_decode(fetched.bytes, fetched.count, mode, &insn);
 
@@ -414,7 +478,7 @@ static enum exit_result emulate(struct vcpu *v, const struct mem_fault *f)
 	if (r == -EFAULT)
 		return emulate_gp(v);
 	if (r)
-		return unsupported(v, f, &fetched);
+		return unsupported(v, f, &fetched, mode);
 	not_stuck();
 	prepare(v, mode, &insn, &a);
 	return perform(v, &insn, &a);

@@ -19,7 +19,8 @@
  * Handlers may call the functions below; they must not wait for another CPU otherwise. Repeated
  * strings stop after MMIO_STRING_ELEMENTS, and interrupts come through.
  *
- * An instruction outside of the forms gets #UD, and one line in the log.
+ * An instruction outside of the forms runs, alone, on the memory or device that is there, where all
+ * ranges of the page allow it (struct mmio_ops.step); else it gets #UD, and one line in the log.
  */
 
 #define MMIO_STRING_ELEMENTS 64
@@ -46,5 +47,8 @@ void mmio_unregister(int id);
  * it is where it was. Context: as mmio_register.
  */
 int mmio_move(int id, gpa_t base);
+/* The instruction that EXIT_STEP asked for is over, or will not be: close the pages. Context: exit
+ * handler. */
+void mmio_step_end(struct vcpu *v);
 /* An access that exits in a page with ranges: performs the instruction. For nested tables. */
 enum exit_result mmio_fault(struct vcpu *v, const struct mem_fault *f);

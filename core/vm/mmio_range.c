@@ -133,6 +133,18 @@ struct mmio_range *mmio_range_in_page(struct mmio_ranges *set, uint64_t gpa)
 	return i < set->count && set->range[i].base < page + PAGE_SIZE ? &set->range[i] : NULL;
 }
 
+bool mmio_range_may_step(const struct mmio_ranges *set, uint64_t gpa)
+{
+	uint64_t page = align_down(gpa, PAGE_SIZE);
+	uint32_t begin = index_behind(set, page), i = begin;
+
+	for (; i < set->count && set->range[i].base < page + PAGE_SIZE; i++) {
+		if (!set->range[i].ops->step)
+			return false;
+	}
+	return i > begin;
+}
+
 /* For one page; the pages behind it are alike up to the address returned at least. */
 static uint64_t page_trap(const struct mmio_ranges *set, uint64_t page, unsigned *perm,
 			  mmio_first *first)

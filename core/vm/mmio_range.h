@@ -26,6 +26,11 @@ struct mmio_ops {
 	int (*read)(void *arg, uint64_t offset, unsigned size, uint64_t *value);
 	/* `value` is zero-extended. */
 	void (*write)(void *arg, uint64_t offset, unsigned size, uint64_t value);
+	/*
+	 * Instructions that the service does not know may run on the memory or device that is
+	 * there. For that instruction the whole page is open, to all CPUs.
+	 */
+	bool step;
 };
 
 typedef enum exit_result (*mmio_first)(struct vcpu *v, const struct mem_fault *f);
@@ -60,6 +65,8 @@ int mmio_range_remove(struct mmio_ranges *set, uint32_t id);
 int mmio_range_move(struct mmio_ranges *set, uint32_t id, uint64_t base);
 /* The range that holds the byte, or NULL. */
 const struct mmio_range *mmio_range_at(const struct mmio_ranges *set, uint64_t gpa);
+/* There are ranges in the page, and all of them allow instructions to run on what is there. */
+bool mmio_range_may_step(const struct mmio_ranges *set, uint64_t gpa);
 /* The first range in the page that holds `gpa`, or NULL. */
 struct mmio_range *mmio_range_in_page(struct mmio_ranges *set, uint64_t gpa);
 /*

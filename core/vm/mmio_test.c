@@ -17,6 +17,7 @@ static struct device {
 	int id; /* of the range; 0: free */
 	enum mmio_mode mode;
 	uint64_t base, size;
+	bool through;           /* the handlers work on the memory itself */
 	uint32_t reads, writes; /* calls of the handlers */
 	uint8_t bytes[BYTES];
 } devices[DEVICES];
@@ -28,6 +29,8 @@ static int test_read(void *arg, uint64_t offset, unsigned size, uint64_t *value)
 	*value = 0;
 	for (unsigned i = size; i-- > 0;)
 		*value = *value << 8 | d->bytes[offset + i];
+	if (d->through)
+		gmem_phys_read(GPA(d->base + offset), size, value);
 	d->reads++;
 	return 0;
 }
@@ -38,12 +41,13 @@ static void test_write(void *arg, uint64_t offset, unsigned size, uint64_t value
 
 	for (unsigned i = 0; i < size; i++)
 		d->bytes[offset + i] = (uint8_t)(value >> (8 * i));
-	if (d->mode == MMIO_WRITES) /* where reads find it */
+	if (d->mode == MMIO_WRITES || d->through) /* where reads find it */
 		gmem_phys_write(GPA(d->base + offset), size, value);
 	d->writes++;
 }
 
-static const struct mmio_ops test_ops = {test_read, test_write};
+static const struct mmio_ops test_ops = {.read = test_read, .write = test_write};
+static const struct mmio_ops through_ops = {.read = test_read, .write = test_write, .step = true};
 
 static void copy_in(struct device *d)
 {
@@ -69,6 +73,7 @@ static void copy_out(const struct device *d)
  *  3 move to RCX, with what the device holds
  *  4 end it; the memory gets what the device holds
  *  5 RCX = reads << 32 | writes that the handlers have seen since it was put there
+ *  6 trap reads and writes; the handlers work on the memory, and other instructions may run on it
  */
 static void call_test_mmio(struct vcpu *v)
 {
@@ -79,16 +84,19 @@ static void call_test_mmio(struct vcpu *v)
 	switch (op) {
 	case 1:
 	case 2:
+	case 6:
 		if (d->id || size > BYTES) {
 			err = -EINVAL;
 			break;
 		}
-		d->mode = op == 1 ? MMIO_READS_AND_WRITES : MMIO_WRITES;
+		d->mode = op == 2 ? MMIO_WRITES : MMIO_READS_AND_WRITES;
+		d->through = op == 6;
 		d->base = at;
 		d->size = size;
 		d->reads = d->writes = 0;
 		copy_in(d);
-		err = mmio_register(GPA(at), size, d->mode, &test_ops, d);
+		err =
+		    mmio_register(GPA(at), size, d->mode, d->through ? &through_ops : &test_ops, d);
 		if (err > 0) {
 			d->id = err;
 			err = 0;
@@ -102,7 +110,8 @@ static void call_test_mmio(struct vcpu *v)
 	case 4:
 		if (d->id) {
 			mmio_unregister(d->id);
-			copy_out(d);
+			if (!d->through)
+				copy_out(d);
 		}
 		d->id = 0;
 		break;

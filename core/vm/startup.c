@@ -46,7 +46,7 @@ static void apic_range_write(void *arg, uint64_t offset, unsigned size, uint64_t
 
 static int trap_at(uint64_t base)
 {
-	static const struct mmio_ops ops = {apic_range_read, apic_range_write};
+	static const struct mmio_ops ops = {.read = apic_range_read, .write = apic_range_write};
 	int r = 0;
 
 	if (trapped_base == base)

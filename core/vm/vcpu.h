@@ -86,6 +86,7 @@ struct mem_fault {
 enum exit_result {
 	EXIT_RESUME,  /* RIP stays: retry, or the handler set it, or an event was injected */
 	EXIT_ADVANCE, /* the instruction is done */
+	EXIT_STEP,    /* the guest runs this one instruction, then mmio_step_end() is called */
 };
 
 /* What an exiting CPU does before it goes on; bits in struct vcpu.kick, set by other CPUs with an
@@ -131,6 +132,15 @@ struct vcpu {
 		uint32_t mode;
 		uint8_t length;
 	} length_cache[4];
+
+	/* While the guest runs one instruction alone, on pages that are trapped otherwise */
+	struct {
+		bool active;
+		uint8_t page_count;
+		uint64_t pages[4];
+		uint64_t rflags, dr6; /* AMD-V: the guest's own */
+		uint32_t exceptions;  /* AMD-V: those that were intercepted before */
+	} step;
 
 	uint64_t exits;           /* all exits of this CPU */
 	uint32_t exit_count[192]; /* per vendor row of the exit table */

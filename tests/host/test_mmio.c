@@ -127,7 +127,7 @@ static void no_write(void *arg, uint64_t offset, unsigned size, uint64_t value)
 	(void)value;
 }
 
-static const struct mmio_ops no_ops = {no_read, no_write};
+static const struct mmio_ops no_ops = {.read = no_read, .write = no_write};
 static struct mmio_ranges set;
 
 static int add(uint64_t base, uint64_t size, enum mmio_mode mode)
@@ -242,6 +242,18 @@ static void test_ranges(void **state)
 	apic.base = 0xfed00800;
 	assert_int_equal(mmio_range_add(&set, &apic), -EINVAL);
 
+	/* a page may be stepped on when all of its ranges say so, and there is one */
+	static const struct mmio_ops step_ops = {.read = no_read, .write = no_write, .step = true};
+	struct mmio_range step = {.base = 0xfed00800, .size = 0x1000, .ops = &step_ops};
+
+	assert_int_equal(mmio_range_add(&set, &step), 0);
+	assert_true(mmio_range_may_step(&set, 0xfed00010));
+	assert_true(mmio_range_may_step(&set, 0xfed01fff));
+	assert_false(mmio_range_may_step(&set, 0xfed02000));
+	assert_true(add(0xfed01ff0, 4, MMIO_WRITES) > 0);
+	assert_true(mmio_range_may_step(&set, 0xfed00010));
+	assert_false(mmio_range_may_step(&set, 0xfed01800));
+
 	/* full */
 	uint64_t at = 0x100000;
 
@@ -309,7 +321,7 @@ static void dev_write(void *arg, uint64_t offset, unsigned size, uint64_t value)
 	}
 }
 
-static const struct mmio_ops dev_ops = {dev_read, dev_write};
+static const struct mmio_ops dev_ops = {.read = dev_read, .write = dev_write};
 
 static uint32_t device(uint64_t base, uint64_t size, enum mmio_mode mode)
 {

@@ -26,6 +26,7 @@ static struct {
 	uint64_t reg[16], flags;   /* 0, 128 */
 	uint64_t code, host_rsp;   /* 136, 144 */
 	uint64_t trap, error, cr2; /* of a fault */
+	uint64_t xmm[4];           /* 176: XMM3, XMM4 */
 } ctx __attribute__((used));
 
 void run_code(void);
@@ -35,6 +36,7 @@ __asm__(".globl run_code, run_back, sig_return, _start\n"
 	"run_code:\n"
 	"	push %rbx; push %rbp; push %r12; push %r13; push %r14; push %r15\n"
 	"	mov %rsp, ctx+144\n"
+	"	movups ctx+176, %xmm3; movups ctx+192, %xmm4; fninit\n"
 	"	pushq ctx+128\n"
 	"	popfq\n"
 	"	mov ctx+0, %rax; mov ctx+8, %rcx; mov ctx+16, %rdx; mov ctx+24, %rbx\n"
@@ -47,6 +49,7 @@ __asm__(".globl run_code, run_back, sig_return, _start\n"
 	"	mov %rsp, ctx+32; mov %rbp, ctx+40; mov %rsi, ctx+48; mov %rdi, ctx+56\n"
 	"	mov %r8, ctx+64; mov %r9, ctx+72; mov %r10, ctx+80; mov %r11, ctx+88\n"
 	"	mov %r12, ctx+96; mov %r13, ctx+104; mov %r14, ctx+112; mov %r15, ctx+120\n"
+	"	movups %xmm3, ctx+176; movups %xmm4, ctx+192\n"
 	"	mov ctx+144, %rsp\n"
 	"	pushfq\n"
 	"	popq ctx+128\n"
@@ -342,7 +345,7 @@ static uint64_t relative(uint64_t value)
 }
 
 struct result {
-	uint64_t reg[16], flags, trap, error, cr2;
+	uint64_t reg[16], flags, trap, error, cr2, xmm[4];
 };
 
 static struct result run(const uint64_t reg[16], uint64_t flags, uint64_t base, unsigned pointers)
@@ -351,11 +354,15 @@ static struct result run(const uint64_t reg[16], uint64_t flags, uint64_t base, 
 
 	for (unsigned i = 0; i < 16; i++)
 		ctx.reg[i] = reg[i] + (pointers >> i & 1 ? base : 0);
+	for (unsigned i = 0; i < 4; i++)
+		ctx.xmm[i] = reg[9 + i];
 	ctx.flags = flags;
 	ctx.trap = ctx.error = ctx.cr2 = 0;
 	run_code();
 	for (unsigned i = 0; i < 16; i++)
 		r.reg[i] = relative(ctx.reg[i]);
+	for (unsigned i = 0; i < 4; i++)
+		r.xmm[i] = ctx.xmm[i];
 	r.flags = ctx.flags & 0xcd5;
 	r.trap = ctx.trap;
 	r.error = ctx.error;
@@ -364,6 +371,8 @@ static struct result run(const uint64_t reg[16], uint64_t flags, uint64_t base, 
 }
 
 static unsigned bad;
+
+extern const struct form others[], others_end[]; /* below */
 
 static void complain(const struct form *f, const char *what, uint64_t plain, uint64_t trapped)
 {
@@ -404,7 +413,7 @@ static void one(const struct form *f, uint64_t code_at, int readable)
 {
 	static uint8_t stack[4096] __attribute__((aligned(16)));
 	uint64_t reg[16], flags = 0x202 | (rnd() & 0x8d5);
-	unsigned pointers = 1u << RBX;
+	unsigned pointers = 1u << RBX | (f >= others && f < others_end ? 1u << 8 : 0);
 	unsigned reach = 40;
 
 	for (unsigned i = 0; i < 16; i++)
@@ -412,6 +421,7 @@ static void one(const struct form *f, uint64_t code_at, int readable)
 	reg[RBX] = offset();
 	reg[RCX] = rnd() % 4;
 	reg[RDX] = (uint64_t)((int64_t)rnd() >> 56);
+	reg[8] = (0x200 + rnd() % 0x3a00) & ~15ul;
 	reg[RSP] = (uint64_t)(uintptr_t)stack + 2048;
 	if (f->kind == STRING) {
 		pointers |= 1u << RSI | 1u << RDI;
@@ -440,6 +450,10 @@ static void one(const struct form *f, uint64_t code_at, int readable)
 		if (a.reg[i] != b.reg[i])
 			complain(f, names[i], a.reg[i], b.reg[i]);
 	}
+	for (unsigned i = 0; i < 4; i++) {
+		if (a.xmm[i] != b.xmm[i])
+			complain(f, "xmm", a.xmm[i], b.xmm[i]);
+	}
 	uint64_t mask = 0xcd5;
 	const char *t = f->text;
 
@@ -460,6 +474,8 @@ static void one(const struct form *f, uint64_t code_at, int readable)
 	if (a.cr2 != b.cr2)
 		complain(f, "CR2", a.cr2, b.cr2);
 	compare_memory(f, reg[RBX], reach, readable);
+	if (pointers & 1u << 8)
+		compare_memory(f, reg[8], reach, readable);
 	if (f->kind == STRING) {
 		compare_memory(f, reg[RSI], reach, readable);
 		compare_memory(f, reg[RDI], reach, readable);
@@ -633,6 +649,35 @@ static void writes_only(void)
 	device(4, 3, 0, 0, 0);
 }
 
+/* Forms that are not in the list. */
+extern const struct form others[], others_end[];
+__asm__(".pushsection .rodata.others,\"a\"\n.balign 8\n.globl others, others_end\nothers:\n"
+	F("movups (%rbx),%xmm3") F("movups %xmm3,(%rbx)") F("movdqu %xmm3,-4(%rbx)")
+	F("movq %xmm3,(%rbx)") F("movd (%rbx),%xmm4") F("movq %xmm4,5(%rbx)")
+	F("paddq (%r8),%xmm3") F("movups %xmm3,1(%rbx)") F("fildll (%rbx)")
+	F("fldt (%rbx)") F("fnstenv (%rbx)") F("shldl $5,%eax,(%rbx)") F("rolq $3,(%rbx)") F("rcrl %cl,(%rbx)")
+	F("cmpxchg8b (%rbx)") F("lock cmpxchg8b (%rbx)") F("mull (%rbx)") F("imulq (%rbx),%rax")
+	F("movaps %xmm3,(%r8)") F("cmpxchg16b (%r8)") F("bsfq (%rbx),%rax") F("movhps %xmm3,(%rbx)")
+	F("fnstcw (%rbx)")
+	"others_end:\n.popsection\n");
+
+/* With a device that allows it these run on the memory, as everything else does on plain memory. */
+static void stepped(const char *name, int protection, int readable)
+{
+	uint64_t count = 0;
+
+	bad = 0;
+	SYS(SYS_mprotect, PLAIN + 2 * PAGE, PAGE, protection);
+	SYS(SYS_mprotect, TRAP + 2 * PAGE, PAGE, protection);
+	for (unsigned i = 0; i < 20; i++) {
+		for (const struct form *f = others; f < others_end; f++, count++)
+			one(f, 0x100, readable);
+	}
+	SYS(SYS_mprotect, PLAIN + 2 * PAGE, PAGE, PROT_READ | PROT_WRITE);
+	SYS(SYS_mprotect, TRAP + 2 * PAGE, PAGE, PROT_READ | PROT_WRITE);
+	line(name, count, bad);
+}
+
 __attribute__((used)) _Noreturn void program(void);
 void program(void)
 {
@@ -671,6 +716,19 @@ void program(void)
 	interrupts();
 	locked_adds();
 	moves();
+	device(4, 0, 0, 0, 0);
+	device(4, 1, 0, 0, 0);
+	for (unsigned i = 0; i < 2; i++)
+		device(6, i, physical(TRAP + (1 + i) * PAGE), PAGE, 0);
+	for (uint64_t i = 0; i < SIZE; i += 8)
+		*(uint64_t *)(TRAP + i) = *(uint64_t *)(PLAIN + i);
+	stepped("stepped", PROT_READ | PROT_WRITE, 15);
+	stepped("stepped, read-only page", PROT_READ, 15);
+	/* it is closed again: the handlers are called */
+	uint64_t before = calls(0);
+
+	*(volatile uint64_t *)(TRAP + PAGE) = 1;
+	line("closed", calls(0) - before, 0);
 	device(4, 0, 0, 0, 0);
 	device(4, 1, 0, 0, 0);
 	say("done\n");

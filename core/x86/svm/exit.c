@@ -5,6 +5,7 @@
 #include "core/vm/cpuid.h"
 #include "core/vm/emulate.h"
 #include "core/vm/io.h"
+#include "core/vm/mmio.h"
 #include "core/vm/msr.h"
 #include "core/vm/nested.h"
 #include "core/vm/nmi.h"
@@ -25,8 +26,12 @@ typedef enum exit_result (*exit_handler)(struct vcpu *v);
 
 /* ---- events ---- */
 
+static void step_end(struct vcpu *v);
+
 void svm_inject(struct vcpu *v, const struct event *e)
 {
+	if (v->step.active) /* it would show the flags of the step */
+		step_end(v);
 	if (e->type == EVENT_EXCEPTION && e->vector == VECTOR_PF) {
 		svm_vmcb(v)->save.cr2 = e->cr2;
 		svm_vmcb(v)->control.clean &= ~SVM_CLEAN_CR2;
@@ -50,8 +55,8 @@ static void nmi_enter(struct vcpu *v)
 void svm_inject_nmi(struct vcpu *v)
 {
 	v->nmi_pending = false;
-	if (v->nmi_blocked) {
-		v->nmi_pending = true; /* until exit_iret() */
+	if (v->nmi_blocked || v->step.active) {
+		v->nmi_pending = true; /* until exit_db() */
 	} else if (svm_vmcb(v)->control.eventinj & SVM_EVENT_VALID) {
 		/* another event goes first; an NMI of our own brings the CPU back right behind it
 		 */
@@ -72,6 +77,11 @@ void svm_advance(struct vcpu *v, unsigned length)
 	b->control.interrupt_shadow = 0;
 	if (__builtin_expect((b->save.rflags & RFLAGS_TF) != 0, 0) &&
 	    !(b->control.eventinj & SVM_EVENT_VALID)) {
+		if (v->step.active) {
+			step_end(v); /* carried out by the VMM after all */
+			if (!(b->save.rflags & RFLAGS_TF))
+				return;
+		}
 		b->save.dr6 |= DR6_BS;
 		b->control.clean &= ~SVM_CLEAN_DRX;
 		b->control.eventinj = SVM_EVENT_VALID | SVM_EVENT_TYPE_EXCP | VECTOR_DB;
@@ -94,6 +104,62 @@ static void event_redeliver(struct vmcb_control *c)
 	 * vector */
 	if (type == SVM_EVENT_TYPE_EXCP && vector >= 32)
 		c->eventinj &= ~SVM_EVENT_TYPE_MASK; /* SVM_EVENT_TYPE_INTR is 0 */
+}
+
+/*
+ * EXIT_STEP: the guest runs one instruction. Nothing may be delivered meanwhile, or it would show
+ * the flags: interrupts are off, NMIs wait, and exceptions exit.
+ */
+static void step_begin(struct vcpu *v)
+{
+	struct vmcb *b = svm_vmcb(v);
+
+	if (v->step.active)
+		return; /* one more page for the same instruction */
+	v->step.active = true;
+	v->step.rflags = b->save.rflags;
+	v->step.dr6 = b->save.dr6;
+	v->step.exceptions = b->control.intercept[2];
+	b->save.rflags = (b->save.rflags | RFLAGS_TF) & ~RFLAGS_IF;
+	b->control.intercept[2] = ~(1u << VECTOR_NMI | 1u << VECTOR_MC);
+	b->control.clean &= ~SVM_CLEAN_I;
+}
+
+static void step_end(struct vcpu *v)
+{
+	struct vmcb *b = svm_vmcb(v);
+	uint64_t own = RFLAGS_TF | RFLAGS_IF;
+
+	b->save.rflags = (b->save.rflags & ~own) | (v->step.rflags & own);
+	b->control.intercept[2] = v->step.exceptions;
+	b->control.clean &= ~SVM_CLEAN_I;
+	v->step.active = false;
+	mmio_step_end(v);
+	if (v->nmi_pending && !v->nmi_blocked)
+		svm_inject_nmi(v);
+}
+
+/* An exception of the instruction that runs alone: the guest's, unless it is the end of the step.
+ */
+static enum exit_result step_exception(struct vcpu *v, unsigned vector)
+{
+	struct vmcb *b = svm_vmcb(v);
+	bool traced = v->step.rflags & RFLAGS_TF;
+
+	step_end(v);
+	if (vector == VECTOR_DB) {
+		b->control.interrupt_shadow = 0;
+		if (!traced)
+			b->save.dr6 = (b->save.dr6 & ~DR6_BS) | (v->step.dr6 & DR6_BS);
+		b->control.clean &= ~SVM_CLEAN_DRX;
+		if (!traced && b->save.dr6 == v->step.dr6)
+			return EXIT_RESUME;
+	}
+	if (vector == VECTOR_PF)
+		emulate_page_fault(v, (uint32_t)b->control.exitinfo1, b->control.exitinfo2);
+	else
+		emulate_exception(v, (uint8_t)vector, (uint32_t)b->control.exitinfo1);
+	return EXIT_RESUME;
 }
 
 /* ---- handlers, in the order of the exit codes ---- */
@@ -129,6 +195,8 @@ static enum exit_result exit_db(struct vcpu *v)
 {
 	struct vmcb *b = svm_vmcb(v);
 
+	if (v->step.active)
+		return step_exception(v, VECTOR_DB);
 	b->control.intercept[2] &= ~(1u << VECTOR_DB);
 	b->control.clean &= ~SVM_CLEAN_I;
 	v->nmi_blocked = false;
@@ -258,6 +326,8 @@ static enum exit_result exit_unexpected(struct vcpu *v)
 	static uint64_t logged[4];
 	uint64_t code = svm_vmcb(v)->control.exitcode;
 
+	if (v->step.active && code - SVM_EXIT_EXCP0 < 32)
+		return step_exception(v, (unsigned)(code - SVM_EXIT_EXCP0));
 	if (code < 256 && !(logged[code / 64] >> (code % 64) & 1)) {
 		logged[code / 64] |= UINT64_C(1) << (code % 64);
 		log_printf("Unexpected exit %#lx at %#lx\n", code, svm_vmcb(v)->save.rip);
@@ -382,8 +452,11 @@ void svm_exit(struct vcpu *v)
 	} else {
 		host_begin(v);
 		result = row->handler(v);
-		if (result == EXIT_ADVANCE) {
-			svm_advance(v, instruction_length(v, row, number));
+		if (result != EXIT_RESUME) {
+			if (result == EXIT_STEP)
+				step_begin(v);
+			else
+				svm_advance(v, instruction_length(v, row, number));
 			result = EXIT_RESUME;
 		}
 		host_end(v);

@@ -6,6 +6,7 @@
 #include "core/mm/pages.h"
 #include "core/string.h"
 #include "core/vm/gwalk.h"
+#include "core/vm/mmio.h"
 #include "core/vm/msr.h"
 #include "core/vm/nested.h"
 #include "core/vm/cpuid.h"
@@ -253,6 +254,11 @@ static void svm_state_set(struct vcpu *v, const struct vcpu_state *s)
 	g->kernel_gs_base = s->kernel_gs_base;
 	b->control.interrupt_shadow = 0;
 	b->control.eventinj = 0;
+	if (v->step.active) {
+		v->step.active = false;
+		b->control.intercept[2] = v->step.exceptions;
+		mmio_step_end(v);
+	}
 	b->control.intercept[3] &= ~SVM_INTERCEPT_IRET;
 	b->control.clean = 0;
 }

@@ -5,6 +5,7 @@
 #include "core/vm/cpuid.h"
 #include "core/vm/emulate.h"
 #include "core/vm/io.h"
+#include "core/vm/mmio.h"
 #include "core/vm/msr.h"
 #include "core/vm/nested.h"
 #include "core/vm/nmi.h"
@@ -163,6 +164,16 @@ static void event_redeliver(uint32_t info)
 		vt_write(VMCS_GUEST_INTERRUPTIBILITY,
 			 vt_read32(VMCS_GUEST_INTERRUPTIBILITY) & ~VT_BLOCKED_NMI);
 	vt_write(VMCS_ENTRY_INTERRUPTION_INFO, info & ~VT_EVENT_UNBLOCKED_NMI);
+}
+
+/*
+ * EXIT_STEP: the guest runs one instruction, or gets one event, which comes first; then it exits
+ * for the monitor trap flag (SDM 3C 26.5.2).
+ */
+static void step_begin(struct vcpu *v)
+{
+	v->step.active = true;
+	vt_write(VMCS_PROC_CONTROLS, vt_read32(VMCS_PROC_CONTROLS) | VT_PROC_MTF);
 }
 
 /* ---- handlers, in the order of the exit reasons ---- */
@@ -344,6 +355,14 @@ static enum exit_result exit_wrmsr(struct vcpu *v)
 	return msr_write(v);
 }
 
+static enum exit_result exit_monitor_trap_flag(struct vcpu *v)
+{
+	vt_write(VMCS_PROC_CONTROLS, vt_read32(VMCS_PROC_CONTROLS) & ~VT_PROC_MTF);
+	v->step.active = false;
+	mmio_step_end(v);
+	return EXIT_RESUME;
+}
+
 static enum exit_result exit_ept_violation(struct vcpu *v)
 {
 	uint64_t q = vt_read(VMCS_EXIT_QUALIFICATION);
@@ -419,6 +438,7 @@ static const exit_handler rows[VT_REASON_COUNT] = {
     [VT_REASON_IO] = exit_io,
     [VT_REASON_RDMSR] = exit_rdmsr,
     [VT_REASON_WRMSR] = exit_wrmsr,
+    [VT_REASON_MONITOR_TRAP_FLAG] = exit_monitor_trap_flag,
     [VT_REASON_EPT_VIOLATION] = exit_ept_violation,
     [VT_REASON_EPT_MISCONFIGURATION] = exit_ept_misconfiguration,
     [VT_REASON_INVEPT] = exit_ud,
@@ -455,8 +475,14 @@ void vt_exit(struct vcpu *v)
 	info = vt_read32(VMCS_IDT_VECTORING_INFO);
 	if (__builtin_expect((info & VT_EVENT_VALID) != 0, 0))
 		event_redeliver(info);
-	if (handler(v) == EXIT_ADVANCE)
-		vt_advance(v, vt_read32(VMCS_EXIT_INSTRUCTION_LENGTH));
+	enum exit_result result = handler(v);
+
+	if (result != EXIT_RESUME) {
+		if (result == EXIT_STEP)
+			step_begin(v);
+		else
+			vt_advance(v, vt_read32(VMCS_EXIT_INSTRUCTION_LENGTH));
+	}
 	bochs_unblock_smi();
 	if (__builtin_expect(v->host_nmi | v->kick | v->init_pending, 0)) {
 		nmi_exit(v, false);

@@ -9,6 +9,7 @@
 #include "core/vm/cpuid.h"
 #include "core/vm/gmem.h"
 #include "core/vm/gwalk.h"
+#include "core/vm/mmio.h"
 #include "core/vm/msr.h"
 #include "core/vm/nested.h"
 #include "core/vmm_ops.h"
@@ -90,7 +91,7 @@ static uint64_t caps_rdmsr(void *arg, uint32_t index)
 	return rdmsr(index);
 }
 
-static const struct vt_wants wants = {.io_bitmaps = true};
+static const struct vt_wants wants = {.io_bitmaps = true, .mtf = true};
 
 /* Does the CPU have VT-x, and has the firmware left it usable? */
 static int available(const char **reason)
@@ -514,6 +515,10 @@ static void vt_state_set(struct vcpu *v, const struct vcpu_state *s)
 	wrmsr(MSR_SFMASK, s->sfmask);
 	wrmsr(MSR_KERNEL_GS_BASE, s->kernel_gs_base);
 	vt_write(VMCS_PROC_CONTROLS, vt_controls.proc);
+	if (v->step.active) {
+		v->step.active = false;
+		mmio_step_end(v);
+	}
 	vt_write(VMCS_ENTRY_INTERRUPTION_INFO, 0);
 	/*
 	 * All of it, blocking by SMI included: the VMM never runs in SMM. Bochs 2.7 sets that bit
