@@ -708,7 +708,7 @@ void program(void)
 			leave(1);
 		}
 	}
-	all_forms("forms", 12, PROT_READ | PROT_WRITE, 15);
+	all_forms("forms", 6, PROT_READ | PROT_WRITE, 15);
 	all_forms("read-only page", 2, PROT_READ, 15);
 	all_forms("absent page", 2, PROT_NONE, 11);
 	writes_only();
