@@ -1,5 +1,4 @@
-/* Ranges of emulated memory: the sorted list, what of a page is trapped, and how an access falls
- * apart. */
+/* Ranges of emulated memory: the list, what of a page is trapped, the pieces of an access. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "core/vm/mmio_range.h"
 #include "core/errno.h"

@@ -1,5 +1,4 @@
-/* Every opcode with every ModRM and many prefixes: what is supported is what the table here says,
- * and the length is objdump's. */
+/* Every opcode with every ModRM and many prefixes, against a table and the lengths of objdump. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "core/errno.h"
 #include "core/vm/insn/decode.h"

@@ -1,5 +1,4 @@
-/* Emulated memory: segments, ranges, and every form of instruction on simulated memory with and
- * without ranges. */
+/* Emulated memory: segments, ranges, and every form of instruction with and without ranges. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "core/errno.h"
 #include "core/mm/pgtable.h"
