@@ -250,10 +250,11 @@ extern const struct form forms[], forms_end[];
 #define ALU(op)                                                                                    \
 	F(op "b %al,(%rbx)")                                                                       \
 	F(op "w %ax,(%rbx)")                                                                       \
-	F(op "l %eax,(%rbx)") F(op "q %rax,(%rbx)") F(op "b (%rbx),%ah") F(op "w (%rbx),%r9w")     \
-	    F(op "l (%rbx),%r10d") F(op "q (%rbx,%rcx,8),%r11") F(op "b $0x7f,(%rbx)")             \
-		F(op "w $0x1234,(%rbx)") F(op "l $0x89abcdef,-8(%rbx)")                            \
-		    F(op "q $-0x12345678,(%rbx)") F(op "l $-3,(%rbx)") F(op "b %dh,5(%rbx)")
+	F(op "l %eax,(%rbx)")                                                                      \
+	F(op "q %rax,(%rbx)") F(op "b (%rbx),%ah") F(op "w (%rbx),%r9w") F(op "l (%rbx),%r10d")    \
+	    F(op "q (%rbx,%rcx,8),%r11") F(op "b $0x7f,(%rbx)") F(op "w $0x1234,(%rbx)")           \
+		F(op "l $0x89abcdef,-8(%rbx)") F(op "q $-0x12345678,(%rbx)") F(op "l $-3,(%rbx)")  \
+		    F(op "b %dh,5(%rbx)")
 #define LOCKED(op)                                                                                 \
 	F("lock " op "b %al,(%rbx)")                                                               \
 	F("lock " op "w %ax,(%rbx)") F("lock " op "l %eax,(%rbx)") F("lock " op "q %rax,(%rbx)")
@@ -264,8 +265,9 @@ extern const struct form forms[], forms_end[];
 #define EXCHANGE(op)                                                                               \
 	F(op "b %al,(%rbx)")                                                                       \
 	F(op "b %dh,(%rbx)")                                                                       \
-	F(op "w %ax,(%rbx)") F(op "l %eax,(%rbx)") F(op "q %r13,(%rbx)")                           \
-	    F("lock " op "l %edx,(%rbx)") F("lock " op "q %rdx,(%rbx)")
+	F(op "w %ax,(%rbx)")                                                                       \
+	F(op "l %eax,(%rbx)") F(op "q %r13,(%rbx)") F("lock " op "l %edx,(%rbx)")                  \
+	    F("lock " op "q %rdx,(%rbx)")
 #define BIT(op)                                                                                    \
 	F(op "w %dx,(%rbx)")                                                                       \
 	F(op "l %edx,(%rbx)")                                                                      \
@@ -277,13 +279,15 @@ extern const struct form forms[], forms_end[];
 #define STRINGS(op)                                                                                \
 	S(op "b")                                                                                  \
 	S(op "w")                                                                                  \
-	S(op "l") S(op "q") S("rep " op "b") S("rep " op "w") S("rep " op "l") S("rep " op "q")    \
+	S(op "l")                                                                                  \
+	S(op "q") S("rep " op "b") S("rep " op "w") S("rep " op "l") S("rep " op "q")              \
 	    S("addr32 rep " op "b") S("addr32 " op "l")
 #define COMPARES(op)                                                                               \
 	S(op "b")                                                                                  \
 	S(op "w")                                                                                  \
-	S(op "l") S(op "q") S("repe " op "b") S("repne " op "b") S("repe " op "l")                 \
-	    S("repne " op "q") S("addr32 repe " op "w")
+	S(op "l")                                                                                  \
+	S(op "q") S("repe " op "b") S("repne " op "b") S("repe " op "l") S("repne " op "q")        \
+	    S("addr32 repe " op "w")
 
 __asm__(
     ".pushsection .rodata.forms,\"a\"\n.balign 8\n.globl forms, forms_end\nforms:\n" F(
@@ -315,28 +319,37 @@ __asm__(
 						    LOCKED_BIT("btr") LOCKED_BIT("btc") COND(
 							"o") COND("b") COND("e") COND("be")
 							COND("s") COND("p") COND("l") COND(
-							    "le") COND("no") COND("ae") COND("ne") COND("a")
-							    COND("ns") COND("np") COND("ge") COND("g") F(
-								"pushq (%rbx)") F("popq (%rbx)")
-								F("pushw (%rbx)") F(
+							    "le") COND("no") COND("ae") COND("ne")
+							    COND("a") COND("ns") COND("np") COND(
+								"ge") COND("g") F("pushq (%rbx)")
+								F("popq (%rbx)") F("pushw (%rbx)") F(
 								    "popw (%rbx)") K("pushq %rax")
-								    K("pushw %ax") K(
-									"pushq $-5") K("pushq "
-										       "$0x1234567"
-										       "8") K("push"
-											      "q"
-											      " (%"
-											      "rbx"
-											      ")")
+								    K("pushw %ax") K("pushq $-5") K(
+									"pushq "
+									"$0x1234567"
+									"8") K("push"
+									       "q"
+									       " (%"
+									       "rbx"
+									       ")")
 									K("pushq (%rsp)") K(
 									    "popq "
-									    "%rax") K("popw %ax") K("popq %r12")
-									    K("popq (%rbx)") K(
-										"popq "
-										"8(%"
-										"rsp)") K("popq "
-											  "-8(%"
-											  "rsp)")
+									    "%rax") K("popw %ax")
+									    K("popq %r12") K(
+										"popq (%rbx)") K("p"
+												 "o"
+												 "p"
+												 "q"
+												 " "
+												 "8"
+												 "("
+												 "%"
+												 "r"
+												 "s"
+												 "p"
+												 ")") K("popq "
+													"-8(%"
+													"rsp)")
 										K("m"
 										  "o"
 										  "v"
@@ -361,11 +374,11 @@ __asm__(
 											"st"
 											"o"
 											"s") STRINGS("lods")
-											COMPARES("c"
-												 "m"
-												 "p"
-												 "s") COMPARES(
-											    "scas")
+											COMPARES(
+											    "c"
+											    "m"
+											    "p"
+											    "s") COMPARES("scas")
 											    S("rep "
 											      "movs"
 											      "b "
@@ -635,6 +648,43 @@ static void locked_adds(void)
 	line("locked adds", *x + *y, 2 * ADDS);
 }
 
+/* Another CPU writes the instruction over and over: a store, or two NOPs, and nothing else is seen.
+ */
+static void rewritten(void)
+{
+	static const uint8_t store[] = {0x89, 0x03};
+	const struct form f = {store, store + 2, "movl %eax,(%rbx)", PLAIN_FORM};
+	volatile uint64_t *stop = (void *)(PLAIN + 0x800);
+	volatile uint16_t *code = (void *)(CODE + 0x100);
+	volatile uint32_t *x = (void *)(TRAP + PAGE + 0x200);
+	uint64_t stores = 0, wrong = 0;
+
+	*stop = 0;
+	*x = 0;
+	place(&f, 0x100);
+	if (!fork_self()) {
+		pin(1);
+		while (!*stop) {
+			*code = 0x9090;
+			*code = 0x0389;
+		}
+		leave(0);
+	}
+	pin(0);
+	for (uint32_t i = 1, last = 0; i <= 5000; i++) {
+		uint64_t reg[16] = {[RAX] = i, [RBX] = PAGE + 0x200};
+		struct result r = run(reg, 0x202, TRAP, 1u << RBX);
+		uint32_t now = *x;
+
+		wrong += r.trap != 0 || (now != i && now != last);
+		stores += now == i;
+		last = now;
+	}
+	*stop = 1;
+	wait_child();
+	line("rewritten", stores, wrong);
+}
+
 /* A range moves to and fro; another CPU, which reads all the time, sees it at once at its new
  * place. */
 static void moves(void)
@@ -807,6 +857,7 @@ void program(void)
 	interrupts();
 	locked_adds();
 	moves();
+	rewritten();
 	device(4, 0, 0, 0, 0);
 	device(4, 1, 0, 0, 0);
 	for (unsigned i = 0; i < 2; i++)

@@ -55,6 +55,7 @@ def test_forms(program, emu, cpus):
         assert alarms > 0 and wrong == 0, output
         assert found["locked adds"] == (40000, 40000), output
         assert found["moves"] == (500, 0), output
+        assert found["rewritten"][0] > 0 and found["rewritten"][1] == 0, output
         for name in "stepped", "stepped, read-only page":
             assert found[name][0] > 100 and found[name][1] == 0, output
         assert found["closed"] == (1, 0), output
