@@ -56,8 +56,9 @@ def test_forms(program, emu, cpus):
         assert found["locked adds"] == (40000, 40000), output
         assert found["moves"] == (500, 0), output
         assert found["rewritten"][0] > 0 and found["rewritten"][1] == 0, output
-        for name in "stepped", "stepped, read-only page":
-            assert found[name][0] > 100 and found[name][1] == 0, output
+        if emu == "qemu":  # the CPU in Bochs has no monitor trap flag
+            for name in "stepped", "stepped, read-only page":
+                assert found[name][0] > 100 and found[name][1] == 0, output
         assert found["closed"] == (1, 0), output
         lines = re.findall(r"Emulated memory at 0x[0-9a-f]+: the instruction ([0-9a-f ]+) at 0x[0-9a-f]+ is not supported", m.vmm_log())
         assert len(lines) == 1 and lines[0].startswith("0f 29 03"), lines

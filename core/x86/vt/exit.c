@@ -17,6 +17,8 @@
 #include "core/x86/vt/bochs.h"
 #include "core/x86/vt/vt.h"
 
+#define MSR_VMX_PROCBASED_CTLS 0x482u
+
 #define CR4_CET      (UINT64_C(1) << 23)
 #define DEBUGCTL_BTF (UINT64_C(1) << 1)
 
@@ -172,6 +174,19 @@ static void event_redeliver(uint32_t info)
  */
 static void step_begin(struct vcpu *v)
 {
+	/* the upper half: what may be set (SDM 3C A.3.2) */
+	if (!(rdmsr(MSR_VMX_PROCBASED_CTLS) >> 32 & VT_PROC_MTF)) {
+		static bool logged;
+
+		if (!logged)
+			log_printf("Instruction at %#lx on emulated memory: the CPU has no monitor "
+				   "trap flag\n",
+				   vt_read(VMCS_GUEST_RIP));
+		logged = true;
+		mmio_step_end(v);
+		emulate_ud(v);
+		return;
+	}
 	v->step.active = true;
 	vt_write(VMCS_PROC_CONTROLS, vt_read32(VMCS_PROC_CONTROLS) | VT_PROC_MTF);
 }

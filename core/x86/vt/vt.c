@@ -91,7 +91,7 @@ static uint64_t caps_rdmsr(void *arg, uint32_t index)
 	return rdmsr(index);
 }
 
-static const struct vt_wants wants = {.io_bitmaps = true, .mtf = true};
+static const struct vt_wants wants = {.io_bitmaps = true};
 
 /* Does the CPU have VT-x, and has the firmware left it usable? */
 static int available(const char **reason)
