@@ -29,6 +29,7 @@ static struct {
 	uint64_t xmm[4];           /* 176: XMM3, XMM4 */
 } ctx __attribute__((used));
 
+/* clang-format off */
 void run_code(void);
 void run_back(void);
 void sig_return(void);
@@ -58,6 +59,7 @@ __asm__(".globl run_code, run_back, sig_return, _start\n"
 	"	ret\n"
 	"sig_return: mov $15, %eax; syscall\n"
 	"_start:	xor %ebp, %ebp; and $-16, %rsp; call program\n");
+/* clang-format on */
 
 static long sys(long n, long a, long b, long c, long d, long e, long f)
 {
@@ -234,174 +236,83 @@ struct form {
 };
 extern const struct form forms[], forms_end[];
 
-#define FORM(kind, text)                                                                           \
-	".pushsection .text.forms,\"ax\"\n"                                                        \
-	"771: " text "\n"                                                                          \
-	"772:\n"                                                                                   \
-	".popsection\n"                                                                            \
-	".pushsection .rodata.text,\"a\"\n"                                                        \
-	"773: .asciz \"" text "\"\n"                                                               \
-	".popsection\n"                                                                            \
+/* clang-format off */
+#define FORM(kind, text)                                                       \
+	".pushsection .text.forms,\"ax\"\n"                                    \
+	"771: " text "\n"                                                      \
+	"772:\n"                                                               \
+	".popsection\n"                                                        \
+	".pushsection .rodata.text,\"a\"\n"                                    \
+	"773: .asciz \"" text "\"\n"                                           \
+	".popsection\n"                                                        \
 	".quad 771b, 772b, 773b, " #kind "\n"
 #define F(text) FORM(0, text)
 #define S(text) FORM(1, text)
 #define K(text) FORM(2, text)
 /* register to memory, memory to register, immediate; all sizes */
-#define ALU(op)                                                                                    \
-	F(op "b %al,(%rbx)")                                                                       \
-	F(op "w %ax,(%rbx)")                                                                       \
-	F(op "l %eax,(%rbx)")                                                                      \
-	F(op "q %rax,(%rbx)") F(op "b (%rbx),%ah") F(op "w (%rbx),%r9w") F(op "l (%rbx),%r10d")    \
-	    F(op "q (%rbx,%rcx,8),%r11") F(op "b $0x7f,(%rbx)") F(op "w $0x1234,(%rbx)")           \
-		F(op "l $0x89abcdef,-8(%rbx)") F(op "q $-0x12345678,(%rbx)") F(op "l $-3,(%rbx)")  \
-		    F(op "b %dh,5(%rbx)")
-#define LOCKED(op)                                                                                 \
-	F("lock " op "b %al,(%rbx)")                                                               \
-	F("lock " op "w %ax,(%rbx)") F("lock " op "l %eax,(%rbx)") F("lock " op "q %rax,(%rbx)")
-#define ONE(op)                                                                                    \
-	F(op "b (%rbx)")                                                                           \
-	F(op "w (%rbx)")                                                                           \
-	F(op "l (%rbx)") F(op "q (%rbx)") F("lock " op "l (%rbx)") F("lock " op "q 1(%rbx)")
-#define EXCHANGE(op)                                                                               \
-	F(op "b %al,(%rbx)")                                                                       \
-	F(op "b %dh,(%rbx)")                                                                       \
-	F(op "w %ax,(%rbx)")                                                                       \
-	F(op "l %eax,(%rbx)") F(op "q %r13,(%rbx)") F("lock " op "l %edx,(%rbx)")                  \
-	    F("lock " op "q %rdx,(%rbx)")
-#define BIT(op)                                                                                    \
-	F(op "w %dx,(%rbx)")                                                                       \
-	F(op "l %edx,(%rbx)")                                                                      \
-	F(op "q %rdx,(%rbx)") F(op "w $3,(%rbx)") F(op "l $31,(%rbx)") F(op "q $63,(%rbx)")
+#define ALU(op)                                                                \
+	F(op "b %al,(%rbx)") F(op "w %ax,(%rbx)") F(op "l %eax,(%rbx)")        \
+	F(op "q %rax,(%rbx)") F(op "b (%rbx),%ah") F(op "w (%rbx),%r9w")       \
+	F(op "l (%rbx),%r10d") F(op "q (%rbx,%rcx,8),%r11")                    \
+	F(op "b $0x7f,(%rbx)") F(op "w $0x1234,(%rbx)")                        \
+	F(op "l $0x89abcdef,-8(%rbx)") F(op "q $-0x12345678,(%rbx)")           \
+	F(op "l $-3,(%rbx)") F(op "b %dh,5(%rbx)")
+#define LOCKED(op)                                                             \
+	F("lock " op "b %al,(%rbx)") F("lock " op "w %ax,(%rbx)")              \
+	F("lock " op "l %eax,(%rbx)") F("lock " op "q %rax,(%rbx)")
+#define ONE(op)                                                                \
+	F(op "b (%rbx)") F(op "w (%rbx)") F(op "l (%rbx)") F(op "q (%rbx)")    \
+	F("lock " op "l (%rbx)") F("lock " op "q 1(%rbx)")
+#define EXCHANGE(op)                                                           \
+	F(op "b %al,(%rbx)") F(op "b %dh,(%rbx)") F(op "w %ax,(%rbx)")         \
+	F(op "l %eax,(%rbx)") F(op "q %r13,(%rbx)") F("lock " op "l %edx,(%rbx)") \
+	F("lock " op "q %rdx,(%rbx)")
+#define BIT(op)                                                                \
+	F(op "w %dx,(%rbx)") F(op "l %edx,(%rbx)") F(op "q %rdx,(%rbx)")       \
+	F(op "w $3,(%rbx)") F(op "l $31,(%rbx)") F(op "q $63,(%rbx)")
 #define LOCKED_BIT(op) F("lock " op "l %edx,(%rbx)") F("lock " op "q $33,(%rbx)")
-#define COND(c)                                                                                    \
-	F("set" c " (%rbx)")                                                                       \
-	F("cmov" c "l (%rbx),%eax") F("cmov" c "w (%rbx),%ax") F("cmov" c "q (%rbx),%r8")
-#define STRINGS(op)                                                                                \
-	S(op "b")                                                                                  \
-	S(op "w")                                                                                  \
-	S(op "l")                                                                                  \
-	S(op "q") S("rep " op "b") S("rep " op "w") S("rep " op "l") S("rep " op "q")              \
-	    S("addr32 rep " op "b") S("addr32 " op "l")
-#define COMPARES(op)                                                                               \
-	S(op "b")                                                                                  \
-	S(op "w")                                                                                  \
-	S(op "l")                                                                                  \
-	S(op "q") S("repe " op "b") S("repne " op "b") S("repe " op "l") S("repne " op "q")        \
-	    S("addr32 repe " op "w")
+#define COND(c)                                                                \
+	F("set" c " (%rbx)") F("cmov" c "l (%rbx),%eax") F("cmov" c "w (%rbx),%ax") \
+	F("cmov" c "q (%rbx),%r8")
+#define STRINGS(op)                                                            \
+	S(op "b") S(op "w") S(op "l") S(op "q") S("rep " op "b") S("rep " op "w") \
+	S("rep " op "l") S("rep " op "q") S("addr32 rep " op "b") S("addr32 " op "l")
+#define COMPARES(op)                                                           \
+	S(op "b") S(op "w") S(op "l") S(op "q") S("repe " op "b") S("repne " op "b") \
+	S("repe " op "l") S("repne " op "q") S("addr32 repe " op "w")
 
-__asm__(
-    ".pushsection .rodata.forms,\"a\"\n.balign 8\n.globl forms, forms_end\nforms:\n" F(
-	"movb %al,(%rbx)") F("movb %ah,(%rbx)") F("movb %sil,(%rbx)") F("movw %ax,(%rbx)")
-	F("movl %eax,(%rbx)") F("movq %rax,(%rbx)") F("movq %r15,(%rbx)") F("movl %r14d,3(%rbx)") F(
-	    "movb (%rbx),%al") F("movb (%rbx),%ch") F("movb (%rbx),%r8b") F("movw (%rbx),%ax")
-	    F("movl (%rbx),%eax") F("movq (%rbx),%rax") F("movl (%rbx,%rcx,4),%r12d") F(
-		"movb $0x5a,(%rbx)") F("movw $0x5aa5,(%rbx)") F("movl $0x12345678,(%rbx)")
-		F("movq $-2,(%rbx)") F("addr32 movl %eax,(%ebx)") F(
-		    "addr32 movq "
-		    "(%ebx,%ecx,2),%rdx") F("movl %fs:-0x100(%rbx),%eax") F("movw "
-									    "%ax,%fs:-0x100(%rbx)")
-		    F("movnti %eax,(%rbx)") F("movnti %rax,(%rbx)") F("movzbw (%rbx),%ax") F(
-			"movzbl (%rbx),%eax") F("movzbq (%rbx),%rax") F("movzwl (%rbx),%r9d")
-			F("movzwq (%rbx),%rax") F("movsbw (%rbx),%ax") F("movsbl (%rbx),%eax") F(
-			    "movsbq (%rbx),%rax") F("movswl (%rbx),%eax") F("movswq (%rbx),%rax")
-			    F("movslq (%rbx),%rax") ALU("add") ALU("adc") ALU("sub") ALU("sbb") ALU(
-				"cmp") ALU("and") ALU("or") ALU("xor") LOCKED("add") LOCKED("adc")
-				LOCKED("sub") LOCKED("sbb") LOCKED("and") LOCKED("or") LOCKED(
-				    "xor") F("testb %al,(%rbx)") F("testw %ax,(%rbx)")
-				    F("testl %eax,(%rbx)") F("testq %rax,(%rbx)") F(
-					"testb $0x81,(%rbx)") F("testl $0x80000001,(%rbx)")
-					F("testq $-0x7ffffff1,(%rbx)") ONE("inc") ONE("dec") ONE(
-					    "neg") ONE("not") EXCHANGE("xadd") EXCHANGE("cmpxchg")
-					    F("xchgb %al,(%rbx)") F("xchgb %dh,(%rbx)") F(
-						"xchgw %ax,(%rbx)") F("xchgl %eax,(%rbx)")
-						F("xchgq %r8,(%rbx)") BIT("bt") BIT("bts") BIT(
-						    "btr") BIT("btc") LOCKED_BIT("bts")
-						    LOCKED_BIT("btr") LOCKED_BIT("btc") COND(
-							"o") COND("b") COND("e") COND("be")
-							COND("s") COND("p") COND("l") COND(
-							    "le") COND("no") COND("ae") COND("ne")
-							    COND("a") COND("ns") COND("np") COND(
-								"ge") COND("g") F("pushq (%rbx)")
-								F("popq (%rbx)") F("pushw (%rbx)") F(
-								    "popw (%rbx)") K("pushq %rax")
-								    K("pushw %ax") K("pushq $-5") K(
-									"pushq "
-									"$0x1234567"
-									"8") K("push"
-									       "q"
-									       " (%"
-									       "rbx"
-									       ")")
-									K("pushq (%rsp)") K(
-									    "popq "
-									    "%rax") K("popw %ax")
-									    K("popq %r12") K(
-										"popq (%rbx)") K("p"
-												 "o"
-												 "p"
-												 "q"
-												 " "
-												 "8"
-												 "("
-												 "%"
-												 "r"
-												 "s"
-												 "p"
-												 ")") K("popq "
-													"-8(%"
-													"rsp)")
-										K("m"
-										  "o"
-										  "v"
-										  "q"
-										  " "
-										  "%"
-										  "r"
-										  "a"
-										  "x"
-										  ","
-										  "-"
-										  "1"
-										  "6"
-										  "("
-										  "%"
-										  "r"
-										  "s"
-										  "p"
-										  ")") STRINGS("mov"
-											       "s")
-										    STRINGS(
-											"st"
-											"o"
-											"s") STRINGS("lods")
-											COMPARES(
-											    "c"
-											    "m"
-											    "p"
-											    "s") COMPARES("scas")
-											    S("rep "
-											      "movs"
-											      "b "
-											      "%fs:"
-											      "(%"
-											      "rsi)"
-											      ",%"
-											      "es:("
-											      "%"
-											      "rdi"
-											      ")") "fo"
-												   "rm"
-												   "s_"
-												   "en"
-												   "d:"
-												   "\n"
-												   ".p"
-												   "op"
-												   "se"
-												   "ct"
-												   "io"
-												   "n"
-												   "\n");
+__asm__(".pushsection .rodata.forms,\"a\"\n.balign 8\n.globl forms, forms_end\nforms:\n"
+	F("movb %al,(%rbx)") F("movb %ah,(%rbx)") F("movb %sil,(%rbx)") F("movw %ax,(%rbx)")
+	F("movl %eax,(%rbx)") F("movq %rax,(%rbx)") F("movq %r15,(%rbx)") F("movl %r14d,3(%rbx)")
+	F("movb (%rbx),%al") F("movb (%rbx),%ch") F("movb (%rbx),%r8b") F("movw (%rbx),%ax")
+	F("movl (%rbx),%eax") F("movq (%rbx),%rax") F("movl (%rbx,%rcx,4),%r12d")
+	F("movb $0x5a,(%rbx)") F("movw $0x5aa5,(%rbx)") F("movl $0x12345678,(%rbx)")
+	F("movq $-2,(%rbx)") F("addr32 movl %eax,(%ebx)") F("addr32 movq (%ebx,%ecx,2),%rdx")
+	F("movl %fs:-0x100(%rbx),%eax") F("movw %ax,%fs:-0x100(%rbx)")
+	F("movnti %eax,(%rbx)") F("movnti %rax,(%rbx)")
+	F("movzbw (%rbx),%ax") F("movzbl (%rbx),%eax") F("movzbq (%rbx),%rax")
+	F("movzwl (%rbx),%r9d") F("movzwq (%rbx),%rax") F("movsbw (%rbx),%ax")
+	F("movsbl (%rbx),%eax") F("movsbq (%rbx),%rax") F("movswl (%rbx),%eax")
+	F("movswq (%rbx),%rax") F("movslq (%rbx),%rax")
+	ALU("add") ALU("adc") ALU("sub") ALU("sbb") ALU("cmp") ALU("and") ALU("or") ALU("xor")
+	LOCKED("add") LOCKED("adc") LOCKED("sub") LOCKED("sbb") LOCKED("and") LOCKED("or")
+	LOCKED("xor") F("testb %al,(%rbx)") F("testw %ax,(%rbx)") F("testl %eax,(%rbx)")
+	F("testq %rax,(%rbx)") F("testb $0x81,(%rbx)") F("testl $0x80000001,(%rbx)")
+	F("testq $-0x7ffffff1,(%rbx)") ONE("inc") ONE("dec") ONE("neg") ONE("not")
+	EXCHANGE("xadd") EXCHANGE("cmpxchg") F("xchgb %al,(%rbx)") F("xchgb %dh,(%rbx)")
+	F("xchgw %ax,(%rbx)") F("xchgl %eax,(%rbx)") F("xchgq %r8,(%rbx)")
+	BIT("bt") BIT("bts") BIT("btr") BIT("btc")
+	LOCKED_BIT("bts") LOCKED_BIT("btr") LOCKED_BIT("btc")
+	COND("o") COND("b") COND("e") COND("be") COND("s") COND("p") COND("l") COND("le")
+	COND("no") COND("ae") COND("ne") COND("a") COND("ns") COND("np") COND("ge") COND("g")
+	F("pushq (%rbx)") F("popq (%rbx)") F("pushw (%rbx)") F("popw (%rbx)")
+	K("pushq %rax") K("pushw %ax") K("pushq $-5") K("pushq $0x12345678") K("pushq (%rbx)")
+	K("pushq (%rsp)") K("popq %rax") K("popw %ax") K("popq %r12")
+	K("popq (%rbx)") K("popq 8(%rsp)") K("popq -8(%rsp)") K("movq %rax,-16(%rsp)")
+	STRINGS("movs") STRINGS("stos") STRINGS("lods") COMPARES("cmps") COMPARES("scas")
+	S("rep movsb %fs:(%rsi),%es:(%rdi)")
+	"forms_end:\n.popsection\n");
+/* clang-format on */
 
 /* ---- running them ---- */
 
@@ -792,15 +703,17 @@ static void writes_only(void)
 
 /* Forms that are not in the list. */
 extern const struct form others[], others_end[];
-__asm__(".pushsection .rodata.others,\"a\"\n.balign 8\n.globl others, others_end\nothers:\n" F(
-    "movups (%rbx),%xmm3") F("movups %xmm3,(%rbx)") F("movdqu %xmm3,-4(%rbx)")
-	    F("movq %xmm3,(%rbx)") F("movd (%rbx),%xmm4") F("movq %xmm4,5(%rbx)")
-		F("paddq (%r8),%xmm3") F("movups %xmm3,1(%rbx)") F("fildll (%rbx)") F("fldt (%rbx)")
-		    F("fnstenv (%rbx)") F("shldl $5,%eax,(%rbx)") F("rolq $3,(%rbx)")
-			F("rcrl %cl,(%rbx)") F("cmpxchg8b (%rbx)") F("lock cmpxchg8b (%rbx)")
-			    F("mull (%rbx)") F("imulq (%rbx),%rax") F("movaps %xmm3,(%r8)")
-				F("cmpxchg16b (%r8)") F("bsfq (%rbx),%rax") F("movhps %xmm3,(%rbx)")
-				    F("fnstcw (%rbx)") "others_end:\n.popsection\n");
+/* clang-format off */
+__asm__(".pushsection .rodata.others,\"a\"\n.balign 8\n.globl others, others_end\nothers:\n"
+	F("movups (%rbx),%xmm3") F("movups %xmm3,(%rbx)") F("movdqu %xmm3,-4(%rbx)")
+	F("movq %xmm3,(%rbx)") F("movd (%rbx),%xmm4") F("movq %xmm4,5(%rbx)")
+	F("paddq (%r8),%xmm3") F("movups %xmm3,1(%rbx)") F("fildll (%rbx)")
+	F("fldt (%rbx)") F("fnstenv (%rbx)") F("shldl $5,%eax,(%rbx)") F("rolq $3,(%rbx)") F("rcrl %cl,(%rbx)")
+	F("cmpxchg8b (%rbx)") F("lock cmpxchg8b (%rbx)") F("mull (%rbx)") F("imulq (%rbx),%rax")
+	F("movaps %xmm3,(%r8)") F("cmpxchg16b (%r8)") F("bsfq (%rbx),%rax") F("movhps %xmm3,(%rbx)")
+	F("fnstcw (%rbx)")
+	"others_end:\n.popsection\n");
+/* clang-format on */
 
 /* With a device that allows it these run on the memory, as everything else does on plain memory. */
 static void stepped(const char *name, int protection, int readable)
