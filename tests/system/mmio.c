@@ -577,7 +577,9 @@ static void rewritten(void)
 		pin(1);
 		while (!*stop) {
 			*code = 0x9090;
+			__builtin_ia32_pause(); /* in QEMU, now another CPU runs */
 			*code = 0x0389;
+			__builtin_ia32_pause();
 		}
 		leave(0);
 	}
