@@ -1,28 +1,42 @@
 /* Small steps that exit handlers share: exceptions, skipping, operand fetch. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "core/vm/emulate.h"
+#include "core/log.h"
+#include "core/vm/event.h"
 #include "core/vm/gmem.h"
 #include "core/vm/insn/decode.h"
 #include "core/vmm_ops.h"
 #include "core/x86/cpu.h"
+#include "core/x86/reset.h"
 
 static void exception(struct vcpu *v, uint8_t vector, uint32_t error, uint64_t cr2)
 {
-	/* vectors that push an error code (SDM 3A table 6-1) */
-	bool has_error =
-	    vector == 8 || (vector >= 10 && vector <= 14) || vector == 17 || vector == 21;
-	struct event e = {
-	    .vector = vector,
-	    .type = EVENT_EXCEPTION,
-	    .has_error = has_error,
-	    .error = error,
-	    .cr2 = cr2,
-	};
+	struct event first, e = {.vector = vector,
+				 .type = EVENT_EXCEPTION,
+				 .has_error = event_has_error(vector),
+				 .error = error,
+				 .cr2 = cr2};
+	bool nmi = false;
 
+	if (vmm_ops->pending_event(v, &first)) {
+		struct event second = e;
+
+		if (event_merge(&first, &second, &e) == EVENT_SHUTDOWN)
+			emulate_shutdown();
+		nmi = first.type == EVENT_NMI;
+	}
 	/* real mode pushes none (SDM 3A 21.1.4) */
 	if (!(vmm_ops->cr(v, 0) & CR0_PE))
 		e.has_error = false;
 	vmm_ops->inject(v, &e);
+	if (nmi)
+		vmm_ops->inject_nmi(v);
+}
+
+_Noreturn void emulate_shutdown(void)
+{
+	log_printf("Guest shutdown (triple fault): reset\n");
+	reset_machine(); /* the chipset turns the shutdown cycle into that */
 }
 
 void emulate_exception(struct vcpu *v, uint8_t vector, uint32_t error)

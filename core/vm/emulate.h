@@ -5,11 +5,16 @@
 #include "core/vm/insn/length.h"
 #include "core/vm/vcpu.h"
 
-/* Deliver an exception with an error code (pass 0 where the vector has none) instead of the
- * instruction. */
+/*
+ * Deliver an exception with an error code (pass 0 where the vector has none) instead of the
+ * instruction, or instead of the event whose delivery the exit hit: both together may be a double
+ * fault, or end in a reset (event_merge()). An NMI that was to be delivered waits behind it.
+ */
 void emulate_exception(struct vcpu *v, uint8_t vector, uint32_t error);
 /* #PF with its error code and address. */
 void emulate_page_fault(struct vcpu *v, uint32_t error, uint64_t cr2);
+/* The guest's CPU enters shutdown: what a PC does is a reset. */
+_Noreturn void emulate_shutdown(void);
 /* #GP(0) and #UD; for use in return statements. */
 enum exit_result emulate_gp(struct vcpu *v);
 enum exit_result emulate_ud(struct vcpu *v);

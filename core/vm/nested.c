@@ -365,7 +365,8 @@ enum exit_result nested_fault(struct vcpu *v, const struct mem_fault *f)
 		/* the region looks like memory that is not there: ones are read, writes are dropped
 		 */
 		v->refused_writes++;
-		return emulate_skip(v);
+		/* a stack there holds no frame: no handler could be entered, ever */
+		return f->delivery ? emulate_gp(v) : emulate_skip(v);
 	}
 	if (map_touched(f->gpa.a) != 0) {
 		log_printf("No memory to map guest-physical %#lx\n", f->gpa.a);

@@ -97,11 +97,18 @@ static bool claim_kick(uint32_t index)
 
 void nmi_exit(struct vcpu *v, bool from_guest)
 {
+	struct event first;
 	uint32_t seen =
 	    __atomic_exchange_n(&v->host_nmi, 0, __ATOMIC_ACQ_REL) + (from_guest ? 1 : 0);
 
 	nmi_take_kicks(v);
-	if (v->mc_pending) {
+	if (v->mc_pending && vmm_ops->pending_event(v, &first)) {
+		/* no part of its delivery: it goes first, and the CPU comes back right behind it */
+		if (vmm_ops->force_exit)
+			vmm_ops->force_exit(v);
+		else
+			nmi_kick(this_cpu()->index, KICK_NMI);
+	} else if (v->mc_pending) {
 		v->mc_pending = 0;
 		emulate_exception(v, VECTOR_MC, 0);
 	}

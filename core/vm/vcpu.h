@@ -54,8 +54,16 @@ struct vcpu_state {
 	uint64_t star, lstar, cstar, sfmask, kernel_gs_base;
 };
 
-/* Event to deliver to the guest, types as in VMCB EVENTINJ and VMCS interruption information. */
-enum event_type { EVENT_INTR = 0, EVENT_NMI = 2, EVENT_EXCEPTION = 3, EVENT_SOFT_INT = 4 };
+/* Event to deliver to the guest, types as in VMCB EVENTINJ and VMCS interruption information. The
+ * last two are exceptions on AMD-V. */
+enum event_type {
+	EVENT_INTR = 0,
+	EVENT_NMI = 2,
+	EVENT_EXCEPTION = 3,
+	EVENT_SOFT_INT = 4,      /* INT n */
+	EVENT_PRIVILEGED = 5,    /* INT1 (ICEBP) */
+	EVENT_SOFT_EXCEPTION = 6 /* INT3, INTO */
+};
 
 struct event {
 	uint8_t vector;

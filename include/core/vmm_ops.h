@@ -62,8 +62,12 @@ struct vmm_ops {
 	/* EFER as the guest writes it, checked; LMA as it was. */
 	void (*set_efer)(struct vcpu *v, uint64_t value);
 
-	/* Deliver an event at the next entry; at most one. A page fault loads CR2 as well. */
+	/* Deliver an event at the next entry, in the place of the one that waits there. A page
+	 * fault loads CR2 as well. NULL: none. */
 	void (*inject)(struct vcpu *v, const struct event *e);
+	/* The event that the next entry delivers: its delivery was hit by this exit, or a handler
+	 * has raised it. False: none. */
+	bool (*pending_event)(const struct vcpu *v, struct event *e);
 	/* The instruction that exited is done: RIP, interrupt shadow, single-step trap. */
 	void (*advance)(struct vcpu *v, unsigned length);
 	/* The guest owns one more NMI: deliver it as soon as its handler does not run. At most one

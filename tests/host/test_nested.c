@@ -151,6 +151,13 @@ void emulate_exception(struct vcpu *v, uint8_t vector, uint32_t error)
 	refused++;
 }
 
+enum exit_result emulate_gp(struct vcpu *v)
+{
+	(void)v;
+	fail(); /* no exit hits a delivery here */
+	return EXIT_RESUME;
+}
+
 enum exit_result emulate_skip(struct vcpu *v)
 {
 	(void)v;

@@ -14,10 +14,10 @@
 #include "core/vmm_ops.h"
 #include "core/x86/cpu.h"
 #include "core/x86/percpu.h"
-#include "core/x86/reset.h"
 #include "core/x86/svm/svm.h"
 
-#define DR6_BS (UINT64_C(1) << 14)
+#define DR6_BS     (UINT64_C(1) << 14)
+#define DR6_CAUSES UINT64_C(0xe00f) /* B0-B3, BD, BS, BT */
 
 /* Flags of a row: the handler runs with the guest's TR, FS, GS... still in the CPU and GIF = 0. */
 enum { LEAN = 1 };
@@ -30,15 +30,33 @@ static void step_end(struct vcpu *v);
 
 void svm_inject(struct vcpu *v, const struct event *e)
 {
-	if (v->step.active) /* it would show the flags of the step */
+	struct vmcb *b = svm_vmcb(v);
+
+	if (e && v->step.active) /* it would show the flags of the step */
 		step_end(v);
-	if (e->type == EVENT_EXCEPTION && e->vector == VECTOR_PF) {
-		svm_vmcb(v)->save.cr2 = e->cr2;
-		svm_vmcb(v)->control.clean &= ~SVM_CLEAN_CR2;
+	b->control.eventinj = 0;
+	if (e && e->type == EVENT_EXCEPTION && e->vector == VECTOR_PF) {
+		b->save.cr2 = e->cr2;
+		b->control.clean &= ~SVM_CLEAN_CR2;
 	}
-	svm_vmcb(v)->control.eventinj =
-	    SVM_EVENT_VALID | (uint64_t)e->type << 8 | e->vector |
-	    (e->has_error ? SVM_EVENT_ERROR_VALID | SVM_EVENT_ERROR(e->error) : 0);
+	if (e)
+		b->control.eventinj =
+		    SVM_EVENT_VALID | (uint64_t)e->type << 8 | e->vector |
+		    (e->has_error ? SVM_EVENT_ERROR_VALID | SVM_EVENT_ERROR(e->error) : 0);
+}
+
+bool svm_pending_event(const struct vcpu *v, struct event *e)
+{
+	uint64_t info = svm_vmcb(v)->control.eventinj;
+
+	*e = (struct event){
+	    .vector = (uint8_t)info,
+	    .type = (uint8_t)(info >> 8 & 7),
+	    .has_error = info & SVM_EVENT_ERROR_VALID,
+	    .error = (uint32_t)(info >> 32),
+	    .cr2 = svm_vmcb(v)->save.cr2,
+	};
+	return info & SVM_EVENT_VALID;
 }
 
 /* The guest's NMI handler is entered now; its IRET tells when it ends (no vNMI is used). */
@@ -89,15 +107,27 @@ void svm_advance(struct vcpu *v, unsigned length)
 }
 
 /*
- * An exit hit the delivery of an event: deliver it again. Software interrupts and INT3, INTO are
- * not: RIP still points at the instruction, which runs again (APM 2 15.7.2).
+ * INT1 (ICEBP) or a debug exception? Both are exception 1. INT1 leaves DR6 alone, a debug exception
+ * sets bits, and guests clear them: without any, and with the instruction at RIP, it is INT1.
  */
-static void event_redeliver(struct vmcb_control *c)
+static bool is_icebp(struct vcpu *v)
 {
+	return !(svm_vmcb(v)->save.dr6 & DR6_CAUSES) && emulate_length(v, INSN_ICEBP, NULL) > 0;
+}
+
+/*
+ * An exit hit the delivery of an event: deliver it again. INT n, INT3, INTO and INT1 are not: RIP
+ * still points at the instruction, which runs again (APM 2 15.7.2). Injected, they would push that
+ * RIP unless the CPU takes nRIP from the VMCB (15.20), which exits like this one do not set.
+ */
+static void event_redeliver(struct vcpu *v)
+{
+	struct vmcb_control *c = &svm_vmcb(v)->control;
 	uint64_t type = c->exitintinfo & SVM_EVENT_TYPE_MASK, vector = c->exitintinfo & 0xff;
 
 	if (type == SVM_EVENT_TYPE_SOFT ||
-	    (type == SVM_EVENT_TYPE_EXCP && (vector == 3 || vector == 4)))
+	    (type == SVM_EVENT_TYPE_EXCP &&
+	     (vector == 3 || vector == 4 || (vector == VECTOR_DB && is_icebp(v)))))
 		return;
 	c->eventinj = c->exitintinfo;
 	/* QEMU's TCG calls every event that is no INT n an exception; no exception has such a
@@ -266,9 +296,8 @@ static enum exit_result exit_msr(struct vcpu *v)
 
 static _Noreturn enum exit_result exit_shutdown(struct vcpu *v)
 {
-	(void)v; /* what a PC does: the chipset turns the shutdown cycle into a reset */
-	log_printf("Guest shutdown (triple fault): reset\n");
-	reset_machine();
+	(void)v;
+	emulate_shutdown();
 }
 
 /* SVM instructions: there is no AMD-V for the guest. */
@@ -444,7 +473,7 @@ void svm_exit(struct vcpu *v)
 	v->gpr[GPR_RAX] = b->save.rax;
 	v->exit_count[number]++;
 	if (__builtin_expect((b->control.exitintinfo & SVM_EVENT_VALID) != 0, 0))
-		event_redeliver(&b->control);
+		event_redeliver(v);
 	if (number == SVM_EXIT_CPUID) {
 		result = exit_cpuid(v);
 	} else if (row->flags & LEAN) {

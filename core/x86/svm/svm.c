@@ -366,6 +366,7 @@ const struct vmm_ops vmm_ops_svm = {
     .seg = svm_seg,
     .paging = svm_paging,
     .inject = svm_inject,
+    .pending_event = svm_pending_event,
     .advance = svm_advance,
     .inject_nmi = svm_inject_nmi,
     .flush = svm_flush,

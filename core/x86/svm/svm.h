@@ -40,4 +40,5 @@ _Noreturn void svm_run_loop(struct vcpu *v);
  * hardware. */
 void svm_advance(struct vcpu *v, unsigned length);
 void svm_inject(struct vcpu *v, const struct event *e);
+bool svm_pending_event(const struct vcpu *v, struct event *e);
 void svm_inject_nmi(struct vcpu *v);

@@ -13,7 +13,6 @@
 #include "core/vm/vmcall.h"
 #include "core/vmm_ops.h"
 #include "core/x86/cpu.h"
-#include "core/x86/reset.h"
 #include "core/x86/vt/bochs.h"
 #include "core/x86/vt/vt.h"
 
@@ -70,14 +69,33 @@ _Noreturn void vt_entry_failed(struct vcpu *v)
 void vt_inject(struct vcpu *v, const struct event *e)
 {
 	(void)v;
+	if (!e) {
+		vt_write(VMCS_ENTRY_INTERRUPTION_INFO, 0);
+		return;
+	}
 	if (e->type == EVENT_EXCEPTION && e->vector == VECTOR_PF)
 		write_cr2(e->cr2); /* entries leave it alone */
 	if (e->has_error)
 		vt_write(VMCS_ENTRY_EXCEPTION_ERROR_CODE, e->error);
-	if (e->type == EVENT_SOFT_INT)
+	if (e->type >= EVENT_SOFT_INT) /* the instruction's length (SDM 3C 25.8.3) */
 		vt_write(VMCS_ENTRY_INSTRUCTION_LENGTH, vt_read(VMCS_EXIT_INSTRUCTION_LENGTH));
 	vt_write(VMCS_ENTRY_INTERRUPTION_INFO, VT_EVENT_VALID | (uint32_t)e->type << 8 | e->vector |
 						   (e->has_error ? VT_EVENT_ERROR_VALID : 0));
+}
+
+bool vt_pending_event(const struct vcpu *v, struct event *e)
+{
+	uint32_t info = vt_read32(VMCS_ENTRY_INTERRUPTION_INFO);
+
+	(void)v;
+	*e = (struct event){
+	    .vector = VT_EVENT_VECTOR(info),
+	    .type = VT_EVENT_TYPE(info),
+	    .has_error = info & VT_EVENT_ERROR_VALID,
+	    .error = vt_read32(VMCS_ENTRY_EXCEPTION_ERROR_CODE),
+	    .cr2 = read_cr2(),
+	};
+	return info & VT_EVENT_VALID;
 }
 
 static void nmi_window(bool on)
@@ -214,9 +232,8 @@ static enum exit_result exit_exception_nmi(struct vcpu *v)
 
 static _Noreturn enum exit_result exit_triple_fault(struct vcpu *v)
 {
-	(void)v; /* what a PC does: the chipset turns the shutdown cycle into a reset */
-	log_printf("Guest shutdown (triple fault): reset\n");
-	reset_machine();
+	(void)v;
+	emulate_shutdown();
 }
 
 /* The CPU has kept its state: the guest's becomes that after INIT. */

@@ -636,6 +636,7 @@ const struct vmm_ops vmm_ops_vt = {
     .seg = vt_seg,
     .paging = vt_paging,
     .inject = vt_inject,
+    .pending_event = vt_pending_event,
     .advance = vt_advance,
     .inject_nmi = vt_inject_nmi,
     .flush = vt_flush,

@@ -78,6 +78,7 @@ extern const char vt_exit_entry[]; /* the host's RIP */
  * hardware. */
 void vt_advance(struct vcpu *v, unsigned length);
 void vt_inject(struct vcpu *v, const struct event *e);
+bool vt_pending_event(const struct vcpu *v, struct event *e);
 void vt_inject_nmi(struct vcpu *v);
 /* From the NMI handler: the preemption timer ends the coming entry before its first instruction. */
 void vt_force_exit(struct vcpu *v);
