@@ -5,6 +5,7 @@
 #include "core/mm/pages.h"
 #include "core/mm/vmmap.h"
 #include "core/string.h"
+#include "core/vm/nested.h"
 #include "core/vmm_ops.h"
 #include "core/x86/cpu.h"
 #include "core/x86/percpu.h"
@@ -74,35 +75,46 @@ static uint32_t guest_pkru(void)
 	return pkru;
 }
 
-static int walk(struct vcpu *v, const struct gwalk_ops *ops, gva_t la, enum gwalk_access access,
-		struct gwalk_out *out)
+void gmem_paging(struct vcpu *v, struct gwalk_cpu *cpu, uint64_t pdpte[4])
 {
-	uint64_t pdpte[4];
-	struct gwalk_cpu cpu = {
+	*cpu = (struct gwalk_cpu){
 	    .ac = vmm_ops->rflags(v) & RFLAGS_AC,
 	    .maxphyaddr = cpu_phys_bits(),
 	    .gb_pages = true,
 	    .pse36 = true,
 	};
+	vmm_ops->paging(v, cpu, pdpte);
+	if (cpu->cr4 & CR4_PKE && cpu->efer & EFER_LMA)
+		cpu->pkru = guest_pkru();
+}
 
-	vmm_ops->paging(v, &cpu, pdpte);
-	if (cpu.cr4 & CR4_PKE && cpu.efer & EFER_LMA)
-		cpu.pkru = guest_pkru();
-	return gwalk(&cpu, ops, NULL, la, access, false, out);
+int gmem_walk_as(const struct gwalk_cpu *cpu, gva_t la, enum gwalk_access access, bool implicit,
+		 bool update, struct gwalk_out *out)
+{
+	static const struct gwalk_ops look = {.read = read_entry},
+				      use = {.read = read_entry, .update = update_entry};
+
+	return gwalk(cpu, update ? &use : &look, NULL, la, access, implicit, out);
+}
+
+static int walk(struct vcpu *v, bool update, gva_t la, enum gwalk_access access,
+		struct gwalk_out *out)
+{
+	struct gwalk_cpu cpu;
+	uint64_t pdpte[4];
+
+	gmem_paging(v, &cpu, pdpte);
+	return gmem_walk_as(&cpu, la, access, false, update, out);
 }
 
 int gmem_translate(struct vcpu *v, gva_t la, enum gwalk_access access, struct gwalk_out *out)
 {
-	static const struct gwalk_ops ops = {.read = read_entry};
-
-	return walk(v, &ops, la, access, out);
+	return walk(v, false, la, access, out);
 }
 
 int gmem_walk(struct vcpu *v, gva_t la, enum gwalk_access access, struct gwalk_out *out)
 {
-	static const struct gwalk_ops ops = {.read = read_entry, .update = update_entry};
-
-	return walk(v, &ops, la, access, out);
+	return walk(v, true, la, access, out);
 }
 
 /* Where the CPU reaches guest-physical memory of any kind, within one page; NULL: nothing is there.
@@ -174,6 +186,20 @@ void gmem_phys_write(gpa_t gpa, unsigned size, uint64_t value)
 		else
 			*(volatile uint8_t *)at = (uint8_t)x;
 	}
+}
+
+void gmem_open_read(gpa_t gpa, unsigned size, uint64_t *value)
+{
+	if (nested_is_open(gpa, false))
+		gmem_phys_read(gpa, size, value);
+	else
+		*value = UINT64_MAX >> (64 - 8 * size);
+}
+
+void gmem_open_write(gpa_t gpa, unsigned size, uint64_t value)
+{
+	if (nested_is_open(gpa, true))
+		gmem_phys_write(gpa, size, value);
 }
 
 #define CMPXCHG(type)                                                                              \

@@ -21,6 +21,14 @@ int gmem_translate(struct vcpu *v, gva_t la, enum gwalk_access access, struct gw
 /* The same for an access that is carried out: accessed and dirty flags are set. */
 int gmem_walk(struct vcpu *v, gva_t la, enum gwalk_access access, struct gwalk_out *out);
 /*
+ * The same in two steps, for accesses that are not quite the exiting guest's own: first what its
+ * walks depend on (`pdpte` stays in use by *cpu), then a walk, for which *cpu may have been
+ * changed.
+ */
+void gmem_paging(struct vcpu *v, struct gwalk_cpu *cpu, uint64_t pdpte[4]);
+int gmem_walk_as(const struct gwalk_cpu *cpu, gva_t la, enum gwalk_access access, bool implicit,
+		 bool update, struct gwalk_out *out);
+/*
  * Guest-physical memory of any kind, as the guest's own access would find it: RAM, registers of
  * devices (uncached, naturally aligned accesses), and where the VMM lives ones that cannot be
  * changed. 1 to 8 bytes within a page; cmpxchg: 1, 2, 4 or 8, 0 = stored, 1 = *expected is what was
@@ -29,6 +37,10 @@ int gmem_walk(struct vcpu *v, gva_t la, enum gwalk_access access, struct gwalk_o
 void gmem_phys_read(gpa_t gpa, unsigned size, uint64_t *value);
 void gmem_phys_write(gpa_t gpa, unsigned size, uint64_t value);
 int gmem_phys_cmpxchg(gpa_t gpa, unsigned size, uint64_t *expected, uint64_t value);
+/* The same where the guest could get without an exit; trapped pages read as ones and take nothing.
+ */
+void gmem_open_read(gpa_t gpa, unsigned size, uint64_t *value);
+void gmem_open_write(gpa_t gpa, unsigned size, uint64_t value);
 /* Instruction bytes at the guest's CS:RIP, at most 15; returns how many could be read. */
 size_t gmem_fetch(struct vcpu *v, uint8_t bytes[15]);
 /* Copy from guest-linear memory with the guest's current rights; 0 or -EFAULT. */

@@ -355,6 +355,13 @@ int nested_trap(gpa_t base, uint64_t size, unsigned perm, nested_handler handler
 	return err;
 }
 
+bool nested_is_open(gpa_t gpa, bool write)
+{
+	const struct trap *t = trap_at(__atomic_load_n(&traps, __ATOMIC_ACQUIRE), gpa.a);
+
+	return !t || (!write && t->perm & PT_R);
+}
+
 enum exit_result nested_fault(struct vcpu *v, const struct mem_fault *f)
 {
 	const struct trap *t = trap_at(__atomic_load_n(&traps, __ATOMIC_ACQUIRE), f->gpa.a);

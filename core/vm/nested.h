@@ -22,6 +22,8 @@ typedef enum exit_result (*nested_handler)(struct vcpu *v, const struct mem_faul
  * keeps changes apart: one begins when the flush of the last has ended.
  */
 int nested_trap(gpa_t base, uint64_t size, unsigned perm, nested_handler handler);
+/* No trap holds the byte back from the guest. Context: exit handler. */
+bool nested_is_open(gpa_t gpa, bool write);
 /* A nested page fault or EPT violation. */
 enum exit_result nested_fault(struct vcpu *v, const struct mem_fault *f);
 /* Memory types changed (the guest wrote an MTRR): rebuild what depends on them. VT-x only. */
