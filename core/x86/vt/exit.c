@@ -10,6 +10,7 @@
 #include "core/vm/nested.h"
 #include "core/vm/nmi.h"
 #include "core/vm/startup.h"
+#include "core/vm/task.h"
 #include "core/vm/vmcall.h"
 #include "core/vmm_ops.h"
 #include "core/x86/cpu.h"
@@ -266,6 +267,41 @@ static enum exit_result exit_nmi_window(struct vcpu *v)
 	return EXIT_RESUME;
 }
 
+/*
+ * Exit qualification: selector 15:0, source 31:30 (SDM 3C table 28-2). RIP is that of the
+ * instruction, or of where the interrupted task goes on (28.3.3). A switch by IRET unblocks NMIs,
+ * one that delivers an NMI blocks them.
+ */
+static enum exit_result exit_task_switch(struct vcpu *v)
+{
+	uint64_t q = vt_read(VMCS_EXIT_QUALIFICATION);
+	uint32_t info = vt_read32(VMCS_IDT_VECTORING_INFO), type = VT_EVENT_TYPE(info),
+		 blocked = vt_read32(VMCS_GUEST_INTERRUPTIBILITY) & VT_BLOCKED_NMI;
+	struct task_switch t = {.selector = (uint16_t)q, .source = q >> 30 & 3};
+	bool event = t.source == TASK_GATE && info & VT_EVENT_VALID;
+	struct task_result r;
+
+	t.external = event && type != VT_EVENT_SOFT_INT && type != VT_EVENT_SOFT_EXCEPTION;
+	if (!t.external || type == VT_EVENT_PRIVILEGED)
+		t.length = (uint8_t)vt_read(VMCS_EXIT_INSTRUCTION_LENGTH);
+	if (event && info & VT_EVENT_ERROR_VALID) {
+		t.has_error = true;
+		t.error = vt_read32(VMCS_IDT_VECTORING_ERROR_CODE);
+	}
+	task_exit(v, &t, &r);
+	if (t.source == TASK_IRET)
+		blocked = 0;
+	else if (event && type == VT_EVENT_NMI && r.switched && !r.fault)
+		blocked = VT_BLOCKED_NMI;
+	vt_write(VMCS_GUEST_INTERRUPTIBILITY,
+		 (vt_read32(VMCS_GUEST_INTERRUPTIBILITY) & ~VT_BLOCKED_NMI) | blocked);
+	if (v->nmi_pending) { /* its window closed with the old state */
+		v->nmi_pending = false;
+		vt_inject_nmi(v);
+	}
+	return EXIT_RESUME;
+}
+
 static enum exit_result exit_cpuid(struct vcpu *v)
 {
 	cpuid_emulate(v);
@@ -461,6 +497,7 @@ static const exit_handler rows[VT_REASON_COUNT] = {
     [VT_REASON_INIT] = exit_init,
     [VT_REASON_SIPI] = exit_sipi,
     [VT_REASON_NMI_WINDOW] = exit_nmi_window,
+    [VT_REASON_TASK_SWITCH] = exit_task_switch,
     [VT_REASON_CPUID] = exit_cpuid,
     [VT_REASON_GETSEC] = exit_ud,
     [VT_REASON_INVD] = exit_invd,

@@ -345,8 +345,8 @@ static uint32_t ar_of(const struct seg_state *s, enum seg i)
 {
 	uint32_t attr = s->attr;
 
-	if (!(attr & SEG_ATTR_P))
-		return AR_UNUSABLE;
+	if (!(attr & SEG_ATTR_P)) /* SS holds CPL all the same (SDM 3C 25.4.1) */
+		return AR_UNUSABLE | (attr & 0x60);
 	if (i <= SEG_GS)
 		attr |= 1; /* a GDT in ROM may not have it, the CPU's register does: accessed */
 	return (attr & 0xff) | (attr & 0xf00) << 4;
