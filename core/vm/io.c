@@ -4,6 +4,8 @@
 #include "core/errno.h"
 #include "core/log.h"
 #include "core/vm/emulate.h"
+#include "core/vm/gmem.h"
+#include "core/vm/strio.h"
 #include "core/vmm_ops.h"
 #include "core/x86/cpu.h"
 
@@ -53,25 +55,137 @@ void io_pass(const struct io_access *io, uint32_t *value)
 	}
 }
 
+static void access(const struct io_access *io, uint32_t *value)
+{
+	/* an access may begin below a trapped port and reach it */
+	for (unsigned i = 0; i < trap_count; i++) {
+		if (io->port < traps[i].first + traps[i].count &&
+		    io->port + io->size > traps[i].first) {
+			traps[i].handler(traps[i].arg, io, value);
+			return;
+		}
+	}
+	io_pass(io, value);
+}
+
+/* ---- INS and OUTS ---- */
+
+/* Elements of a repeated one between two looks at what else the CPU has to do. */
+#define STRING_PIECE 64
+
+struct string_cpu {
+	const struct io_access *io;
+	struct gwalk_cpu walk;
+	uint64_t pdpte[4];
+};
+
+/* Not canonical is none: that has been looked at. */
+static bool string_translate(void *arg, uint64_t la, bool write, uint64_t *gpa,
+			     struct strio_fault *f)
+{
+	const struct string_cpu *c = arg;
+	struct gwalk_out out;
+	int err =
+	    gmem_walk_as(&c->walk, GVA(la), write ? GWALK_WRITE : GWALK_READ, false, true, &out);
+
+	*gpa = out.gpa.a;
+	if (err == 0)
+		return true;
+	/* page tables where there is no memory read as ones, reserved bits included */
+	*f = (struct strio_fault){
+	    .vector = VECTOR_PF,
+	    .error = err == GWALK_FAULT ? out.error_code
+					: GWALK_PF_P | GWALK_PF_RSVD | (write ? GWALK_PF_W : 0) |
+					      (c->walk.cpl == 3 ? GWALK_PF_U : 0),
+	    .cr2 = la,
+	};
+	return false;
+}
+
+static uint32_t string_read(void *arg, uint64_t gpa, unsigned n)
+{
+	uint64_t value;
+
+	(void)arg;
+	gmem_open_read(GPA(gpa), n, &value);
+	return (uint32_t)value;
+}
+
+static void string_write(void *arg, uint64_t gpa, unsigned n, uint32_t value)
+{
+	(void)arg;
+	gmem_open_write(GPA(gpa), n, value);
+}
+
+static void string_port(void *arg, uint32_t *value)
+{
+	access(((struct string_cpu *)arg)->io, value);
+}
+
+static enum exit_result string_exit(struct vcpu *v, const struct io_access *io)
+{
+	struct string_cpu c = {.io = io};
+	const struct strio_ops ops = {&c, string_translate, string_read, string_write, string_port};
+	enum insn_mode mode = emulate_mode(v);
+	uint64_t cr0 = vmm_ops->cr(v, 0), rflags = vmm_ops->rflags(v);
+	struct insn_fields fields;
+	struct strio_fault f;
+	int length = emulate_length(v, io->write ? INSN_OUTS : INSN_INS, &fields);
+	enum insn_seg seg = INSN_ES;
+
+	if (length == -EFAULT) {
+		log_printf("String I/O on port %#x in code that cannot be read\n", io->port);
+		return emulate_ud(v);
+	}
+	if (length < 0 || fields.operand_size != io->size)
+		return EXIT_RESUME; /* rewritten by another CPU meanwhile: what is there now runs */
+	if (io->write)
+		seg = fields.segment <= INSN_GS ? (enum insn_seg)fields.segment : INSN_DS;
+	if (mode == INSN_MODE64 && seg < INSN_FS)
+		seg = INSN_DS; /* prefixes of the others are ignored */
+	gmem_paging(v, &c.walk, c.pdpte);
+	struct strio s = {
+	    .size = io->size,
+	    .address_size = fields.address_size,
+	    .write = io->write,
+	    .rep = io->rep,
+	    .down = rflags & RFLAGS_DF,
+	    .aligned = cr0 & CR0_AM && c.walk.ac && c.walk.cpl == 3,
+	    .cpu = {.mode = mode,
+		    .rights = cr0 & CR0_PE && !(rflags & RFLAGS_VM),
+		    .la_bits = c.walk.cr4 & CR4_LA57 ? 57 : 48},
+	    .segment = seg,
+	};
+
+	vmm_ops->seg(v, (enum seg)seg, &s.seg); /* in the same order */
+	/* a single step is one element */
+	switch (strio_run(&s, &ops, &v->gpr[GPR_RCX], &v->gpr[io->write ? GPR_RSI : GPR_RDI],
+			  rflags & RFLAGS_TF ? 1 : STRING_PIECE, &f)) {
+	case STRIO_DONE:
+		vmm_ops->set_reg(v, REG_RFLAGS, rflags & ~RFLAGS_RF);
+		return EXIT_ADVANCE;
+	case STRIO_AGAIN:
+		/* as between two elements on the CPU: single-step trap, interrupts, and no
+		 * instruction breakpoint when it goes on (SDM 3B 18.3.1.1) */
+		vmm_ops->advance(v, 0);
+		vmm_ops->set_reg(v, REG_RFLAGS, rflags | RFLAGS_RF);
+		return EXIT_RESUME;
+	default:
+		if (f.vector == VECTOR_PF)
+			emulate_page_fault(v, f.error, f.cr2);
+		else
+			emulate_exception(v, f.vector, f.error);
+		return EXIT_RESUME;
+	}
+}
+
 enum exit_result io_exit(struct vcpu *v, const struct io_access *io)
 {
 	uint32_t value = (uint32_t)v->gpr[GPR_RAX];
-	unsigned i;
 
-	if (io->string) {
-		log_printf("String I/O on trapped port %#x is not supported\n", io->port);
-		return emulate_ud(v);
-	}
-	/* an access may begin below a trapped port and reach it */
-	for (i = 0; i < trap_count; i++) {
-		if (io->port < traps[i].first + traps[i].count &&
-		    io->port + io->size > traps[i].first)
-			break;
-	}
-	if (i < trap_count)
-		traps[i].handler(traps[i].arg, io, &value);
-	else
-		io_pass(io, &value);
+	if (io->string)
+		return string_exit(v, io);
+	access(io, &value);
 	if (!io->write) {
 		if (io->size == 4)
 			v->gpr[GPR_RAX] = value;

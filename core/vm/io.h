@@ -15,5 +15,8 @@ typedef void (*io_handler)(void *arg, const struct io_access *io, uint32_t *valu
 int io_trap(uint16_t first, uint16_t count, io_handler handler, void *arg);
 /* Execute an access on the hardware: for handlers that only look. */
 void io_pass(const struct io_access *io, uint32_t *value);
-/* The exit: IN or OUT. String forms are not there yet: #UD is what they get. */
+/*
+ * The exit: IN, OUT, INS or OUTS. A handler sees one access for each element; repeated ones are
+ * carried out in pieces, with the guest's interrupts between them.
+ */
 enum exit_result io_exit(struct vcpu *v, const struct io_access *io);

@@ -37,6 +37,7 @@
 #define RFLAGS_CF    (UINT64_C(1) << 0)
 #define RFLAGS_TF    (UINT64_C(1) << 8)
 #define RFLAGS_IF    (UINT64_C(1) << 9)
+#define RFLAGS_DF    (UINT64_C(1) << 10)
 #define RFLAGS_RF    (UINT64_C(1) << 16)
 #define RFLAGS_VM    (UINT64_C(1) << 17)
 #define RFLAGS_AC    (UINT64_C(1) << 18)
