@@ -95,7 +95,7 @@ int emulate_length(struct vcpu *v, enum insn_kind kind, struct insn_fields *fiel
 
 uint64_t emulate_gpr(struct vcpu *v, unsigned reg)
 {
-	return reg == GPR_RSP ? vmm_ops->rsp(v) : v->gpr[reg];
+	return reg == GPR_RSP ? vmm_ops->reg(v, REG_RSP) : v->gpr[reg];
 }
 
 void emulate_set_gpr(struct vcpu *v, unsigned reg, uint64_t value)

@@ -78,7 +78,7 @@ static uint32_t guest_pkru(void)
 void gmem_paging(struct vcpu *v, struct gwalk_cpu *cpu, uint64_t pdpte[4])
 {
 	*cpu = (struct gwalk_cpu){
-	    .ac = vmm_ops->rflags(v) & RFLAGS_AC,
+	    .ac = vmm_ops->reg(v, REG_RFLAGS) & RFLAGS_AC,
 	    .maxphyaddr = cpu_phys_bits(),
 	    .gb_pages = true,
 	    .pse36 = true,
@@ -242,7 +242,7 @@ size_t gmem_fetch(struct vcpu *v, uint8_t bytes[15])
 	size_t n = 0;
 
 	vmm_ops->seg(v, SEG_CS, &cs);
-	uint64_t la = cs.base + vmm_ops->rip(v);
+	uint64_t la = cs.base + vmm_ops->reg(v, REG_RIP);
 
 	if (!(cs.attr & SEG_ATTR_L) || !(vmm_ops->efer(v) & EFER_LMA))
 		la = (uint32_t)la;

@@ -238,7 +238,7 @@ static void call_leave(struct vcpu *v)
 	v->gpr[GPR_RAX] = 0;
 	if (started || start_boot_info()->firmware != BOOT_UEFI || vmm_ops->cpl(v) != 0)
 		return;
-	vmm_ops->set_reg(v, REG_RIP, vmm_ops->rip(v) + VMCALL_LENGTH);
+	vmm_ops->set_reg(v, REG_RIP, vmm_ops->reg(v, REG_RIP) + VMCALL_LENGTH);
 	vcpu_leave(v);
 }
 VMCALL("boot_leave", call_leave);

@@ -127,7 +127,7 @@ static enum exit_result string_exit(struct vcpu *v, const struct io_access *io)
 	struct string_cpu c = {.io = io};
 	const struct strio_ops ops = {&c, string_translate, string_read, string_write, string_port};
 	enum insn_mode mode = emulate_mode(v);
-	uint64_t cr0 = vmm_ops->cr(v, 0), rflags = vmm_ops->rflags(v);
+	uint64_t cr0 = vmm_ops->cr(v, 0), rflags = vmm_ops->reg(v, REG_RFLAGS);
 	struct insn_fields fields;
 	struct strio_fault f;
 	int length = emulate_length(v, io->write ? INSN_OUTS : INSN_INS, &fields);

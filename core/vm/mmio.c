@@ -162,7 +162,7 @@ static void env_reg_set(void *arg, unsigned reg, uint64_t value)
 
 static uint64_t env_rflags_get(void *arg)
 {
-	return vmm_ops->rflags(arg);
+	return vmm_ops->reg(arg, REG_RFLAGS);
 }
 
 static void env_rflags_set(void *arg, uint64_t value)
@@ -233,7 +233,7 @@ static void fetch(struct vcpu *v, enum insn_mode mode, struct fetched *f)
 	vmm_ops->seg(v, SEG_CS, &cs);
 	f->count = 0;
 	f->result = 0;
-	f->la = vmm_ops->rip(v) + (mode == INSN_MODE64 ? 0 : cs.base);
+	f->la = vmm_ops->reg(v, REG_RIP) + (mode == INSN_MODE64 ? 0 : cs.base);
 	while (f->count < INSN_MAX_LENGTH) {
 		const struct mmio_range *r;
 		unsigned part = (unsigned)(PAGE_SIZE - (f->la & PAGE_MASK));
@@ -277,7 +277,7 @@ static struct {
 static bool is_stuck(struct vcpu *v)
 {
 	uint32_t i = this_cpu()->index;
-	uint64_t rip = vmm_ops->rip(v);
+	uint64_t rip = vmm_ops->reg(v, REG_RIP);
 
 	if (stuck[i].rip != rip)
 		stuck[i].count = 0;
@@ -373,7 +373,7 @@ static enum exit_result unsupported(struct vcpu *v, const struct mem_fault *f,
 			text[3 * i + 3] = 0;
 		}
 		log_printf("Emulated memory at %#lx: the instruction%s at %#lx is not supported\n",
-			   f->gpa.a, text, vmm_ops->rip(v));
+			   f->gpa.a, text, vmm_ops->reg(v, REG_RIP));
 	}
 	return emulate_ud(v);
 }
@@ -412,7 +412,7 @@ static enum exit_result inject_fault(struct vcpu *v, unsigned vector, uint32_t e
 static void prepare(struct vcpu *v, enum insn_mode mode, const struct insn *insn,
 		    struct mmio_access *a)
 {
-	uint64_t cr0 = vmm_ops->cr(v, 0), rflags = vmm_ops->rflags(v);
+	uint64_t cr0 = vmm_ops->cr(v, 0), rflags = vmm_ops->reg(v, REG_RFLAGS);
 	struct seg_state ss;
 
 	vmm_ops->seg(v, SEG_SS, &ss);
@@ -424,18 +424,18 @@ static void prepare(struct vcpu *v, enum insn_mode mode, const struct insn *insn
 	a->segment.la_bits = vmm_ops->cr(v, 4) & CR4_LA57 ? 57 : 48;
 	a->stack_size = mode == INSN_MODE64 ? 8 : ss.attr & SEG_ATTR_DB ? 4 : 2;
 	a->alignment = cr0 & CR0_AM && rflags & RFLAGS_AC && vmm_ops->cpl(v) == 3;
-	a->next_rip = vmm_ops->rip(v) + insn->length;
+	a->next_rip = vmm_ops->reg(v, REG_RIP) + insn->length;
 }
 
 static enum exit_result perform(struct vcpu *v, const struct insn *insn, struct mmio_access *a)
 {
-	uint64_t rflags = vmm_ops->rflags(v);
+	uint64_t rflags = vmm_ops->reg(v, REG_RFLAGS);
 	int r = mmio_access(a, insn, rflags & RFLAGS_TF ? 1 : MMIO_STRING_ELEMENTS);
 
 	switch (r) {
 	case 0:
 		vmm_ops->advance(v, insn->length);
-		rflags = vmm_ops->rflags(v);
+		rflags = vmm_ops->reg(v, REG_RFLAGS);
 		if (rflags & RFLAGS_RF)
 			vmm_ops->set_reg(v, REG_RFLAGS, rflags & ~RFLAGS_RF);
 		return EXIT_RESUME;
@@ -443,7 +443,7 @@ static enum exit_result perform(struct vcpu *v, const struct insn *insn, struct 
 		/* as between two elements on the CPU: single-step trap, interrupts, and no
 		 * instruction breakpoint when it goes on (SDM 3B 18.3.1.1) */
 		vmm_ops->advance(v, 0);
-		vmm_ops->set_reg(v, REG_RFLAGS, vmm_ops->rflags(v) | RFLAGS_RF);
+		vmm_ops->set_reg(v, REG_RFLAGS, vmm_ops->reg(v, REG_RFLAGS) | RFLAGS_RF);
 		return EXIT_RESUME;
 	case MMIO_FAULT:
 		return inject_fault(v, a->vector, a->error_code, a->cr2);

@@ -46,9 +46,7 @@ struct vmm_ops {
 	void (*state_set)(struct vcpu *v, const struct vcpu_state *s);
 
 	/* Single registers, for exits. GPR_RSP and GPR_RAX go through struct vcpu and these. */
-	uint64_t (*rip)(const struct vcpu *v);
-	uint64_t (*rsp)(const struct vcpu *v);
-	uint64_t (*rflags)(const struct vcpu *v);
+	uint64_t (*reg)(const struct vcpu *v, enum vcpu_reg reg);
 	void (*set_reg)(struct vcpu *v, enum vcpu_reg reg, uint64_t value);
 	/* CR0, CR3, CR4 as the guest reads them, EFER likewise, CPL, and a segment. */
 	uint64_t (*cr)(const struct vcpu *v, unsigned n);

@@ -263,26 +263,19 @@ static void svm_state_set(struct vcpu *v, const struct vcpu_state *s)
 	b->control.clean = 0;
 }
 
-static uint64_t svm_rip(const struct vcpu *v)
+static uint64_t *reg_in(struct vmcb_save *g, enum vcpu_reg reg)
 {
-	return svm_vmcb(v)->save.rip;
+	return reg == REG_RIP ? &g->rip : reg == REG_RSP ? &g->rsp : &g->rflags;
 }
 
-static uint64_t svm_rsp(const struct vcpu *v)
+static uint64_t svm_reg(const struct vcpu *v, enum vcpu_reg reg)
 {
-	return svm_vmcb(v)->save.rsp;
-}
-
-static uint64_t svm_rflags(const struct vcpu *v)
-{
-	return svm_vmcb(v)->save.rflags;
+	return *reg_in(&svm_vmcb(v)->save, reg);
 }
 
 static void svm_set_reg(struct vcpu *v, enum vcpu_reg reg, uint64_t value)
 {
-	struct vmcb_save *g = &svm_vmcb(v)->save;
-
-	*(reg == REG_RIP ? &g->rip : reg == REG_RSP ? &g->rsp : &g->rflags) = value;
+	*reg_in(&svm_vmcb(v)->save, reg) = value;
 }
 
 static uint64_t svm_cr(const struct vcpu *v, unsigned n)
@@ -355,9 +348,7 @@ const struct vmm_ops vmm_ops_svm = {
     .run = svm_run,
     .state_get = svm_state_get,
     .state_set = svm_state_set,
-    .rip = svm_rip,
-    .rsp = svm_rsp,
-    .rflags = svm_rflags,
+    .reg = svm_reg,
     .set_reg = svm_set_reg,
     .cr = svm_cr,
     .efer = svm_efer,

@@ -50,7 +50,7 @@ void bochs_take_init(struct vcpu *v)
 		reset_machine();
 	/* an INIT to a CPU in wait-for-SIPI is without effect: what counts is the start-up IPI
 	 * behind it */
-	if (v->sipi_vector && (vmm_ops->rip(v) != 0 || vmm_ops->cr(v, 0) & CR0_PE))
+	if (v->sipi_vector && (vmm_ops->reg(v, REG_RIP) != 0 || vmm_ops->cr(v, 0) & CR0_PE))
 		v->sipi_vector = 0;
 	__atomic_store_n(&v->active, false, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&cpu->online, 0, __ATOMIC_SEQ_CST);

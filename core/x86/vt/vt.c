@@ -536,31 +536,23 @@ void vt_activity_update(struct vcpu *v)
 		vt_write(VMCS_GUEST_ACTIVITY, VT_WAIT_FOR_SIPI);
 }
 
-static uint64_t vt_rip(const struct vcpu *v)
+static uint32_t reg_field(enum vcpu_reg reg)
 {
-	(void)v;
-	return vt_read(VMCS_GUEST_RIP);
+	return reg == REG_RIP   ? VMCS_GUEST_RIP
+	       : reg == REG_RSP ? VMCS_GUEST_RSP
+				: VMCS_GUEST_RFLAGS;
 }
 
-static uint64_t vt_rsp(const struct vcpu *v)
+static uint64_t vt_reg(const struct vcpu *v, enum vcpu_reg reg)
 {
 	(void)v;
-	return vt_read(VMCS_GUEST_RSP);
-}
-
-static uint64_t vt_rflags(const struct vcpu *v)
-{
-	(void)v;
-	return vt_read(VMCS_GUEST_RFLAGS);
+	return vt_read(reg_field(reg));
 }
 
 static void vt_set_reg(struct vcpu *v, enum vcpu_reg reg, uint64_t value)
 {
 	(void)v;
-	vt_write(reg == REG_RIP   ? VMCS_GUEST_RIP
-		 : reg == REG_RSP ? VMCS_GUEST_RSP
-				  : VMCS_GUEST_RFLAGS,
-		 value);
+	vt_write(reg_field(reg), value);
 }
 
 /* CPL is the DPL of SS, also where SS is unusable; real mode has 0 there (SDM 3C 25.4.1, 27.3.1.2).
@@ -625,9 +617,7 @@ const struct vmm_ops vmm_ops_vt = {
     .run = vt_run,
     .state_get = vt_state_get,
     .state_set = vt_state_set,
-    .rip = vt_rip,
-    .rsp = vt_rsp,
-    .rflags = vt_rflags,
+    .reg = vt_reg,
     .set_reg = vt_set_reg,
     .cr = vt_cr,
     .efer = vt_efer,
