@@ -43,6 +43,26 @@ static uint64_t cr4_hidden(void)
 	return bits & ~guest_features.cr4_allowed;
 }
 
+/*
+ * Does the CPU take the bits of EFER that its CPUID promises? One that does not would refuse the
+ * guest's state as a whole, where the guest's WRMSR is to get #GP.
+ */
+static uint64_t efer_accepted(uint64_t allowed)
+{
+	const uint64_t known = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
+	uint64_t host = rdmsr(MSR_EFER);
+
+	for (uint64_t bit = 1; bit; bit <<= 1) {
+		if (!(allowed & bit & ~known & ~host))
+			continue;
+		if (wrmsr_safe(MSR_EFER, host | bit))
+			wrmsr(MSR_EFER, host);
+		else
+			allowed &= ~bit;
+	}
+	return allowed;
+}
+
 void cpuid_init(void)
 {
 	struct cpu_caps caps = {
@@ -53,6 +73,7 @@ void cpuid_init(void)
 
 	features_resolve(&guest_features, &caps,
 			 start_config()->cpuid_unknown == CONFIG_CPUID_UNKNOWN_SHOW);
+	guest_features.efer_allowed = efer_accepted(guest_features.efer_allowed);
 	cpuid_cr4_hidden = cr4_hidden();
 	hypervisor_bit = start_config()->cpuid_hypervisor ? 1u << 31 : 0;
 }

@@ -49,6 +49,16 @@ void emulate_page_fault(struct vcpu *v, uint32_t error, uint64_t cr2)
 	exception(v, VECTOR_PF, error, cr2);
 }
 
+void emulate_entry_failed(const struct vcpu *v)
+{
+	uint64_t exits = 0;
+
+	for (unsigned i = 0; i < sizeof(v->exit_count) / sizeof(v->exit_count[0]); i++)
+		exits += v->exit_count[i];
+	if (exits > 1)
+		emulate_shutdown();
+}
+
 enum exit_result emulate_gp(struct vcpu *v)
 {
 	emulate_exception(v, VECTOR_GP, 0);

@@ -15,6 +15,11 @@ void emulate_exception(struct vcpu *v, uint8_t vector, uint32_t error);
 void emulate_page_fault(struct vcpu *v, uint32_t error, uint64_t cr2);
 /* The guest's CPU enters shutdown: what a PC does is a reset. */
 _Noreturn void emulate_shutdown(void);
+/*
+ * The CPU has refused the guest's state. What a guest did must not stop the VMM: once it has run,
+ * it gets a shutdown. Returns when it was the first entry, which is the VMM's fault.
+ */
+void emulate_entry_failed(const struct vcpu *v);
 /* #GP(0) and #UD; for use in return statements. */
 enum exit_result emulate_gp(struct vcpu *v);
 enum exit_result emulate_ud(struct vcpu *v);

@@ -24,7 +24,9 @@
 #define CLAIM_EXPIRES_US 1000000
 
 static struct {
-	uint32_t sent;    /* atomic */
+	uint32_t sent;    /* atomic; kicks whose NMI is or will be on its way */
+	uint32_t landed;  /* atomic; those of them that the target's local APIC has accepted */
+	uint32_t claimed; /* those that an NMI was taken for; the target's own */
 	uint64_t last_us; /* of the newest kick */
 } kicks_under_way[BOOT_MAX_CPUS];
 
@@ -80,19 +82,33 @@ void nmi_take_kicks(struct vcpu *v)
 /* Claim one NMI for a kick that was sent to this CPU. */
 static bool claim_kick(uint32_t index)
 {
-	uint32_t n = __atomic_load_n(&kicks_under_way[index].sent, __ATOMIC_ACQUIRE);
+	uint32_t sent = __atomic_load_n(&kicks_under_way[index].sent, __ATOMIC_ACQUIRE);
 
-	if (n && clock_us() - __atomic_load_n(&kicks_under_way[index].last_us, __ATOMIC_RELAXED) >
-		     CLAIM_EXPIRES_US) {
-		__atomic_store_n(&kicks_under_way[index].sent, 0, __ATOMIC_RELEASE);
+	if (kicks_under_way[index].claimed == sent)
+		return false;
+	if (clock_us() - __atomic_load_n(&kicks_under_way[index].last_us, __ATOMIC_RELAXED) >
+	    CLAIM_EXPIRES_US) {
+		kicks_under_way[index].claimed = sent;
 		return false;
 	}
-	while (n) {
-		if (__atomic_compare_exchange_n(&kicks_under_way[index].sent, &n, n - 1, false,
-						__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
-			return true;
-	}
-	return false;
+	kicks_under_way[index].claimed++;
+	return true;
+}
+
+void nmi_forget(struct vcpu *v)
+{
+	static const uint32_t at_once = 1;
+	uint32_t index = this_cpu()->index, sent;
+	bool landed;
+
+	do {
+		sent = __atomic_load_n(&kicks_under_way[index].sent, __ATOMIC_ACQUIRE);
+		landed = __atomic_load_n(&kicks_under_way[index].landed, __ATOMIC_ACQUIRE) == sent;
+		vmm_ops->wait(v, &at_once); /* NMIs that have landed are taken here */
+	} while (!landed ||
+		 __atomic_load_n(&kicks_under_way[index].sent, __ATOMIC_ACQUIRE) != sent);
+	kicks_under_way[index].claimed = sent;
+	__atomic_store_n(&v->host_nmi, 0, __ATOMIC_RELAXED);
 }
 
 void nmi_exit(struct vcpu *v, bool from_guest)
@@ -128,6 +144,7 @@ void nmi_kick(uint32_t index, uint32_t kicks)
 	__atomic_store_n(&kicks_under_way[index].last_us, clock_us(), __ATOMIC_RELAXED);
 	__atomic_fetch_add(&kicks_under_way[index].sent, 1, __ATOMIC_RELEASE);
 	apic_send_nmi(c->apic_id);
+	__atomic_fetch_add(&kicks_under_way[index].landed, 1, __ATOMIC_RELEASE);
 }
 
 /* Does CPU `index` run guest code with nested translations of its own? */

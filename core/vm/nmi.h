@@ -20,6 +20,12 @@ void nmi_host_machine_check(void);
  * NMI. Context: exit handler of `v`.
  */
 void nmi_exit(struct vcpu *v, bool from_guest);
+/*
+ * This CPU has ignored all NMIs until now: take those of kicks that are still under way, and owe
+ * the guest none. Waits for senders that are between their count and their message. Context: exit
+ * handler of `v`, where vmm_ops->wait() may be called.
+ */
+void nmi_forget(struct vcpu *v);
 /* Run what the kick word asks for. Context: exit handler, or a CPU that waits in the VMM. */
 void nmi_take_kicks(struct vcpu *v);
 /*

@@ -302,12 +302,13 @@ void startup_check(struct vcpu *v)
 		uint32_t sipi = __atomic_exchange_n(&v->sipi_vector, 0, __ATOMIC_SEQ_CST);
 
 		if (sipi) {
+			/* while it waited it ignored NMIs (SDM 3A 9.4.3), and those of kicks have
+			 * merged */
+			nmi_forget(v);
 			startup_take_sipi(v, (uint8_t)sipi);
 			continue;
 		}
 		vmm_ops->wait(v, &v->kick);
-		/* a CPU that waits for its SIPI ignores NMIs (SDM 3A 9.4.3): only kicks count */
-		__atomic_store_n(&v->host_nmi, 0, __ATOMIC_RELAXED);
 	}
 }
 

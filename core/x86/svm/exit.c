@@ -346,6 +346,7 @@ static _Noreturn enum exit_result exit_invalid(struct vcpu *v)
 		   g->cr0, g->cr4, g->efer, g->cs.selector, g->cs.attrib, g->tr.selector,
 		   g->tr.attrib, g->dr6, g->dr7, b->control.guest_asid, b->control.intercept[3],
 		   b->control.intercept[4]);
+	emulate_entry_failed(v);
 	panic("VMRUN refused the guest's state at RIP %#lx", g->rip);
 }
 

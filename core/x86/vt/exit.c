@@ -65,6 +65,13 @@ _Noreturn void vt_entry_failed(struct vcpu *v)
 	      v->launched ? "VMRESUME or first VMLAUNCH" : "VMLAUNCH");
 }
 
+static _Noreturn void exit_entry_failed(struct vcpu *v)
+{
+	dump();
+	emulate_entry_failed(v);
+	panic("VM entry refused the guest's state at RIP %#lx", vt_read(VMCS_GUEST_RIP));
+}
+
 /* ---- events ---- */
 
 void vt_inject(struct vcpu *v, const struct event *e)
@@ -534,7 +541,7 @@ void vt_exit(struct vcpu *v)
 		return;
 	}
 	if (__builtin_expect((reason & VT_REASON_ENTRY_FAILED) != 0, 0))
-		vt_entry_failed(v);
+		exit_entry_failed(v);
 	reason = VT_REASON_BASIC(reason);
 	handler = reason < VT_REASON_COUNT ? rows[reason] : NULL;
 	if (__builtin_expect(!handler, 0))
