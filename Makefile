@@ -33,6 +33,7 @@ include kconfig.mk
 include boot/uefi/uefi.mk
 include boot/media/media.mk
 include tests/tests.mk
+include tests/guest/guest.mk
 include core/config.mk
 include core/debug.mk
 include tests/fuzz/fuzz.mk

@@ -1,0 +1,28 @@
+# The guest micro-kernel: one image with all cases.
+# SPDX-License-Identifier: BSD-3-Clause
+
+GUEST_CASES  := $(sort $(wildcard tests/guest/cases/*.c))
+GUEST_KERNEL := $(sort $(wildcard tests/guest/kernel/*.c))
+GUEST_S      := $(sort $(wildcard tests/guest/kernel/*.S))
+GUEST_OBJS   := $(GUEST_CASES:%.c=$(B)/%.o) $(GUEST_KERNEL:%.c=$(B)/%.o) $(GUEST_S:%.S=$(B)/%.S.o)
+# Linked and run at 1 MiB. -O1: the code is small, and stays near to what a case says.
+GUEST_CFLAGS := -std=c17 -O1 -g -ffreestanding -fno-pic -fno-pie -mcmodel=small -mno-red-zone -mgeneral-regs-only \
+	-fno-strict-aliasing -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables -fno-common \
+	-ffile-prefix-map=$(CURDIR)=. $(WARN) -I.
+
+$(B)/tests/guest/%.o: tests/guest/%.c
+	@mkdir -p $(@D)
+	@echo "  GUESTCC $<"
+	@$(CC) $(GUEST_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/tests/guest/%.S.o: tests/guest/%.S
+	@mkdir -p $(@D)
+	@echo "  GUESTAS $<"
+	@$(CC) $(GUEST_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/guest.elf: $(GUEST_OBJS) tests/guest/kernel/guest.lds
+	@echo "  LD      $@"
+	@$(LD) -nostdlib -static --build-id=none -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments \
+		-T tests/guest/kernel/guest.lds -o $@ $(GUEST_OBJS)
+
+-include $(GUEST_OBJS:.o=.d)

@@ -1,0 +1,91 @@
+"""The guest micro-kernel (tests/guest): its disk, a run of it on a machine, and what it reports."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+import dataclasses
+import glob
+import os
+import re
+
+from lib import grubdisk
+from lib.machine import TOP, Machine, MachineError
+
+ELF = os.path.join(TOP, "build", "guest.elf")
+CASES = sorted(os.path.basename(f)[:-2] for f in glob.glob(os.path.join(TOP, "tests", "guest", "cases", "*.c")))
+# Seconds without a word until a case counts as hanging, by emulator.
+PATIENCE = {"qemu": 40, "bochs": 100}
+RESTARTS = 4  # of the machine, after cases that hang or end it
+
+
+@dataclasses.dataclass
+class Case:
+    """What one case said in one run."""
+
+    status: str = "missing"  # pass, fail, skip, error; hang: no word any more; missing: never begun
+    text: str = ""
+    passed: int = 0
+    failed: int = 0
+    fails: dict = dataclasses.field(default_factory=dict)   # assertion -> (where, got, want)
+    values: list = dataclasses.field(default_factory=list)  # what is for comparing only
+
+
+@dataclasses.dataclass
+class Report:
+    cases: dict     # name -> Case
+    memory: list    # [(first byte, byte behind, type)] as the boot loader gave it
+    vmm_log: str
+    folder: str     # logs
+
+
+def parse(text, cases):
+    """Take the lines of one run into `cases`; returns the case that has begun and not ended."""
+    begun = None
+    for line in text.replace("\r", "").split("\n"):
+        if found := re.fullmatch(r"case (\S+): begin", line):
+            begun = found[1]
+            cases[begun] = Case("hang")
+        elif found := re.fullmatch(r"case (\S+): (pass|fail|skip|error) (\d+) (\d+) ?(.*)", line):
+            case = cases[found[1]]
+            case.status, case.passed, case.failed, case.text = found[2], int(found[3]), int(found[4]), found[5]
+            begun = None
+        elif found := re.fullmatch(r"fail (\S+) (\S+:\d+) (.*): got (\S+) want (\S+)", line):
+            cases[found[1]].fails[found[3]] = found[2], found[4], found[5]
+        elif found := re.fullmatch(r"value (\S+) (.*)", line):
+            cases[found[1]].values.append(found[2])
+    return begun
+
+
+def disk(folder, words):
+    """A disk that starts the micro-kernel by itself."""
+    early = grubdisk.EARLY + f"multiboot (hd0,msdos1)/guest.elf {words}\nboot\n"
+    return grubdisk.make(folder, {"guest.elf": ELF}, early)
+
+
+def run(name, select="", **options):
+    """All cases (or what `select` chooses) on one machine; a case that ends the machine is left out and the rest run again."""
+    cases, memory, log, left_out = {}, [], "", []
+    for _ in range(RESTARTS):
+        machine = Machine(name, **options)
+        emu = machine.options.emu
+        folder = machine.options.out
+        machine.options.guest = disk(folder, select + (" not=" + ",".join(left_out) if left_out else ""))
+        if emu == "qemu":
+            machine.options.extra += ("-device", "isa-debug-exit,iobase=0xf4,iosize=1")
+        with machine as m:
+            try:
+                m.expect(r"guest: begin cpus \d+\r?\n", 240)
+                while not (found := m.expect(r"(guest: end .*?\n)|guest: (begin)|\n", PATIENCE[emu]))[1]:
+                    if found[2] or "panic(" in m.vmm_log():
+                        break  # it has started anew, or will
+            except MachineError as e:
+                if "guest: begin" not in m.text:
+                    raise
+                print(e)
+            text = m.text
+            log += m.vmm_log()
+        hung = parse(text, cases)
+        memory = [(int(a, 16), int(a, 16) + int(n, 16), int(t))
+                  for a, n, t in re.findall(r"^memory (\S+) (\S+) (\d+)\r?$", text, re.M)]
+        if "guest: end" in text or not hung:
+            break
+        left_out += list(cases)
+    return Report(cases, memory, log, folder)

@@ -1,0 +1,138 @@
+"""The guest micro-kernel's cases: each runs bare and under the VMM on the same machine, and the two are compared."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+import dataclasses
+import fnmatch
+import os
+
+import pytest
+
+import guest_values
+from lib import facts, guestkernel
+from lib.machine import TOP
+
+
+@dataclasses.dataclass(frozen=True)
+class Where:
+    """A machine; `emulator` is its name in the list of faults."""
+
+    name: str
+    emulator: str
+    options: tuple
+    fast: bool = False
+
+
+def where(name, emulator, fast=False, **options):
+    return Where(name, emulator, tuple(options.items()), fast)
+
+
+MACHINES = [
+    where("qemu-1cpu", "qemu", fast=True, emu="qemu", cpus=1, mem=128),
+    where("qemu-4cpu", "qemu", emu="qemu", cpus=4, mem=128),
+    where("bochs-vtx", "bochs-vtx", emu="bochs", cpus=1, mem=128),
+    where("bochs-amdv", "bochs-amdv", emu="bochs", cpus=1, mem=128, cpu="ryzen"),
+]
+FAULTS = os.path.join(TOP, "tests", "guest", "faults.txt")
+
+
+def faults(path=FAULTS):
+    """The list of known faults: [(emulator, whose, case, assertion, reason)], with patterns but for `whose`."""
+    rows = []
+    with open(path, encoding="ascii") as f:
+        for line in f:
+            if line.strip() and not line.startswith("#"):
+                rows.append(tuple(part.strip() for part in line.split(None, 4)))
+    return rows
+
+
+def listed(emulator, whose, case, assertion, rows):
+    """The reason that the list gives for a fault, or None."""
+    for e, w, c, a, reason in rows:
+        if w == whose and fnmatch.fnmatchcase(emulator, e) and fnmatch.fnmatchcase(case, c) and fnmatch.fnmatchcase(assertion, a):
+            return reason
+    return None
+
+
+@dataclasses.dataclass
+class Verdict:
+    wrong: list = dataclasses.field(default_factory=list)     # what makes the test fail
+    known: list = dataclasses.field(default_factory=list)     # faults of the VMM that are listed
+    emulator: list = dataclasses.field(default_factory=list)  # both wrong, and listed
+    better: list = dataclasses.field(default_factory=list)    # right under the VMM, wrong bare
+
+
+def judge(emulator, name, bare, vmm, rows):
+    """Compare one case's two runs: what the manual says is in the case itself."""
+    v = Verdict()
+
+    def both(what, text):
+        reason = listed(emulator, "emulator", name, what, rows)
+        (v.emulator if reason else v.wrong).append(f"{what}: wrong bare as well{'' if reason else ', and not listed'}: {text}")
+
+    def vmm_only(what, text):
+        reason = listed(emulator, "vmm", name, what, rows)
+        (v.known if reason else v.wrong).append(f"{what}: {text}")
+
+    ran = ("pass", "fail")
+    if vmm.status not in ran:
+        if vmm.status == bare.status == "skip":
+            return v
+        if vmm.status == bare.status:
+            both("status", f"{vmm.status} {vmm.text}")
+        else:
+            vmm_only("status", f"{vmm.status} {vmm.text}, bare {bare.status} {bare.text}")
+        return v
+    for what, (at, got, want) in vmm.fails.items():
+        if what in bare.fails and bare.fails[what][1] == got:
+            both(what, f"{at} got {got} want {want}")
+        elif what in bare.fails:
+            both(what, f"{at} got {got} want {want}, bare {bare.fails[what][1]}")
+        else:
+            vmm_only(what, f"{at} got {got} want {want}, right without the VMM")
+    v.better = [what for what in bare.fails if what not in vmm.fails]
+    if bare.status in ran:
+        if bare.passed + bare.failed != vmm.passed + vmm.failed:
+            vmm_only("assertions", f"{vmm.passed + vmm.failed}, bare {bare.passed + bare.failed}")
+        for text in guest_values.differences(name, bare.values, vmm.values):
+            vmm_only("value", text)
+    return v
+
+
+@pytest.fixture(scope="module")
+def reports(request, place):
+    """(bare, under the VMM) of all cases on a machine."""
+    options = dict(place.options) | {"net": "none"}
+    bare = guestkernel.run(f"guest-{place.name}-bare", bare=True, **options)
+    # The kernel finds what the VMM took by what it would have without it.
+    ram = ",".join(f"{a:#x}-{b:#x}" for a, b, kind in bare.memory if kind == 1)
+    as_bare = request.config.getoption("--as-bare")
+    return bare, guestkernel.run(f"guest-{place.name}", f"ram={ram}", bare=as_bare, **options)
+
+
+@pytest.mark.parametrize("case", guestkernel.CASES)
+@pytest.mark.parametrize("place", [pytest.param(m, id=m.name, marks=[pytest.mark.fast] if m.fast else []) for m in MACHINES],
+                         scope="module")
+def test_case(place, case, reports):
+    bare, vmm = (r.cases.get(case, guestkernel.Case()) for r in reports)
+    v = judge(place.emulator, case, bare, vmm, faults())
+    for kind in ("better", "emulator", "known"):
+        for text in getattr(v, kind):
+            print(f"{kind}: {text}")
+    assert not v.wrong, "\n".join(v.wrong)
+    if v.known:
+        pytest.xfail("; ".join(v.known))
+    if vmm.status == "skip":
+        pytest.skip(vmm.text)
+
+
+@pytest.mark.parametrize("place", [pytest.param(m, id=m.name, marks=[pytest.mark.fast] if m.fast else []) for m in MACHINES],
+                         scope="module")
+def test_under_vmm(place, reports, request):
+    """The second run was under the VMM, and it has said nothing that it should not."""
+    if request.config.getoption("--as-bare"):
+        pytest.skip("without the VMM")
+    bare, vmm = reports
+    taken = facts.ram_missing([(a, b) for a, b, t in bare.memory if t == 1], [(a, b) for a, b, t in vmm.memory if t == 1])
+    assert sum(b - a for a, b in taken) >= 8 << 20, taken
+    assert "panic" not in vmm.vmm_log.lower(), vmm.vmm_log
+    assert "Unexpected exit" not in vmm.vmm_log, vmm.vmm_log
