@@ -30,6 +30,8 @@ _Noreturn void multiboot_start(const void *information);
 
 /* GDT, IDT and TSS of CPU `index`, which is this one. */
 void trap_init(unsigned index);
+/* Load them (again) on CPU `index`, which is this one. */
+void trap_load(unsigned index);
 /* Forget handlers, restore the control registers and the IDT. Context: between cases. */
 void trap_reset(void);
 void trap_handle(struct frame *f);

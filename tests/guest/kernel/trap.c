@@ -44,7 +44,7 @@ static struct {
 	uint64_t cr0, cr3, cr4, efer;
 } initial;
 
-static void load_tables(unsigned index)
+void trap_load(unsigned index)
 {
 	struct table_pointer g = {sizeof(gdt) - 1, (uintptr_t)gdt},
 			     i = {sizeof(idt) - 1, (uintptr_t)idt};
@@ -81,7 +81,7 @@ void trap_init(unsigned index)
 	gdt[(SEL_TSS + index * 16) / 8] = (limit & 0xffff) | (base & 0xffffff) << 16 |
 					  UINT64_C(0x89) << 40 | (base >> 24 & 0xff) << 56;
 	gdt[(SEL_TSS + index * 16) / 8 + 1] = base >> 32;
-	load_tables(index);
+	trap_load(index);
 	if (index == 0) {
 		initial.cr0 = read_cr0();
 		initial.cr3 = read_cr3();
@@ -95,7 +95,7 @@ void trap_reset(void)
 	memset(hooks, 0, sizeof(hooks));
 	write_dr7(DR7_CLEAR);
 	write_dr6(DR6_CLEAR);
-	load_tables(cpu_index());
+	trap_load(cpu_index());
 	write_cr0(initial.cr0);
 	write_cr3(initial.cr3);
 	if (read_cr4() != initial.cr4)
