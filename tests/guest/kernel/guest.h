@@ -30,6 +30,8 @@ extern struct boot_block boot_block;
 uint64_t word_number(const char *name, uint64_t otherwise);
 /* Physical address of the ACPI table with this signature, NULL when there is none. */
 const void *acpi_table(const char signature[4]);
+/* I/O port of PM1a_CNT (ACPI 4.8.3.2.1), which the VMM watches; case_skip() when there is none. */
+uint16_t acpi_pm1_port(void);
 
 /* ---- cases and checks ---- */
 
@@ -122,6 +124,9 @@ static inline unsigned wrmsr_try(uint32_t msr, uint64_t value)
 	return tried();
 }
 
+/* Let CPL 3 (and V86) use I/O ports, as is the case at the start, or none. */
+void trap_allow_io(bool allow);
+
 /* ---- snippets: code in any mode, with any registers ---- */
 
 enum mode {
@@ -151,6 +156,7 @@ struct snippet {
 	struct frame out; /* at the exception or interrupt that ended it: VECTOR_END when all ran */
 	uint64_t cr2, dr6;
 	unsigned steps;
+	uint8_t bytes[64]; /* of snippet_bytes() */
 	struct {
 		uint64_t rip; /* from the snippet's start */
 		uint64_t dr6;
@@ -163,6 +169,9 @@ struct snippet {
 		"_end:\n.code64\n.popsection");                                                    \
 	extern const uint8_t name[], name##_end[]
 
+/* A snippet made at run time: copies `n` bytes and the INT that ends it; returns the offset of
+ * that. */
+unsigned snippet_bytes(struct snippet *s, const uint8_t *bytes, unsigned n);
 /* Run it on this CPU. RIP in s->out counts from the snippet's start unless the event was elsewhere.
  */
 void snippet_run(struct snippet *s);

@@ -207,6 +207,8 @@ void guest_start(const struct boot_block *block)
 	unsigned results[6] = {0};
 
 	boot_block = *block;
+	outb(0x21, 0xff); /* both interrupt controllers: nothing may come that no case asks for */
+	outb(0xa1, 0xff);
 	trap_init(0);
 	page_init();
 	smp_init();

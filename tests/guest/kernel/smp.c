@@ -38,3 +38,21 @@ uint32_t cpu_apic_id(unsigned cpu)
 void smp_init(void)
 {
 }
+
+void cpu_call(unsigned cpu, void (*f)(void *arg), void *arg)
+{
+	cpu_start(cpu, f, arg);
+	cpu_wait(cpu);
+}
+
+void cpu_start(unsigned cpu, void (*f)(void *arg), void *arg)
+{
+	(void)f;
+	(void)arg;
+	case_error("CPU %u does not run", cpu);
+}
+
+void cpu_wait(unsigned cpu)
+{
+	(void)cpu;
+}

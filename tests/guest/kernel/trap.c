@@ -90,8 +90,15 @@ void trap_init(unsigned index)
 	}
 }
 
+void trap_allow_io(bool allow)
+{
+	for (unsigned i = 0; i < CPUS_MAX; i++)
+		memset(tss[i].io_bits, allow ? 0 : 0xff, sizeof(tss[i].io_bits) - 1);
+}
+
 void trap_reset(void)
 {
+	trap_allow_io(true);
 	memset(hooks, 0, sizeof(hooks));
 	write_dr7(DR7_CLEAR);
 	write_dr6(DR6_CLEAR);
@@ -189,6 +196,18 @@ static const struct {
     [MODE_16] = {SEL_CODE16, SEL_DATA},         [MODE_USER64] = {SEL_USER64, SEL_USERDATA},
     [MODE_USER32] = {SEL_USER32, SEL_USERDATA},
 };
+
+unsigned snippet_bytes(struct snippet *s, const uint8_t *bytes, unsigned n)
+{
+	if (n + 2 > sizeof(s->bytes))
+		case_error("the snippet is too long");
+	memcpy(s->bytes, bytes, n);
+	s->bytes[n] = 0xcd; /* INT */
+	s->bytes[n + 1] = VECTOR_END;
+	s->code = s->bytes;
+	s->code_end = s->bytes + n + 2;
+	return n;
+}
 
 void snippet_run(struct snippet *s)
 {
