@@ -61,7 +61,7 @@ $(B)/bitvisor.elf: $(VMM_OBJS) $(DEPS_LIBS) core/image.lds
 
 .PHONY: clean
 clean:
-	rm -rf $(B)/vmm $(B)/include $(B)/check $(B)/host $(B)/fuzz $(B)/uefi $(B)/media $(B)/*.elf $(B)/*.efi $(B)/*.iso
+	rm -rf $(B)/vmm $(B)/tests $(B)/include $(B)/check $(B)/host $(B)/fuzz $(B)/uefi $(B)/media $(B)/*.elf $(B)/*.efi $(B)/*.iso
 
 help:
 	@echo "make            build/bitvisor.elf and build/loadvmm.efi"

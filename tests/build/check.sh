@@ -34,7 +34,7 @@ build()
 	dir=$1 config=$2
 	shift 2
 	[ -e "$dir/deps/ready" ] || seed_deps "$dir" || return 1
-	make -j2 B="$dir" KCONFIG_CONFIG="$config" "$@" all check-headers
+	make -j2 B="$dir" KCONFIG_CONFIG="$config" "$@" all check-headers "$dir/guest.elf"
 }
 
 # host DIRECTORY VARIABLE...

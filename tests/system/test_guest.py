@@ -48,7 +48,7 @@ def faults(path=FAULTS):
 def listed(emulator, whose, case, assertion, rows):
     """The reason that the list gives for a fault, or None."""
     for e, w, c, a, reason in rows:
-        if w == whose and fnmatch.fnmatchcase(emulator, e) and fnmatch.fnmatchcase(case, c) and fnmatch.fnmatchcase(assertion, a):
+        if w == whose and fnmatch.fnmatchcase(emulator, e) and fnmatch.fnmatchcase(case, c) and fnmatch.fnmatchcase(assertion.replace(" ", "_"), a):
             return reason
     return None
 

@@ -93,6 +93,7 @@ entry64:
 
 	.section .data
 	.balign	8
+	.globl	boot_gdt
 boot_gdt:
 	.quad	0
 	.quad	0x00af9b000000ffff

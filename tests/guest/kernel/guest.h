@@ -28,6 +28,10 @@ extern struct boot_block boot_block;
 
 /* Value of the command line's word NAME=, as a number; `otherwise` when there is none. */
 uint64_t word_number(const char *name, uint64_t otherwise);
+/* Text behind the command line's word NAME=, up to a blank or the end; NULL when there is none. */
+const char *word_text(const char *name);
+/* The number at *text (0x... or decimal); moves behind it and one character more. */
+uint64_t text_number(const char **text);
 /* Physical address of the ACPI table with this signature, NULL when there is none. */
 const void *acpi_table(const char signature[4]);
 /* I/O port of PM1a_CNT (ACPI 4.8.3.2.1), which the VMM watches; case_skip() when there is none. */
@@ -39,14 +43,14 @@ struct guest_case {
 	const char *name;
 	const char *manual; /* where the expectations come from */
 	void (*run)(void);
-	unsigned cpus; /* needs as many */
+	unsigned cpus; /* needs as many; 0 is one */
 };
 
 /* Register a case. `id` is the file's name; further arguments set members of struct guest_case. */
 #define GUEST_CASE(id, from, ...)                                                                  \
 	static void id##_run(void);                                                                \
 	static const struct guest_case id##_case = {                                               \
-	    .name = #id, .manual = from, .run = id##_run, .cpus = 1, __VA_ARGS__};                 \
+	    .name = #id, .manual = from, .run = id##_run, __VA_ARGS__};                            \
 	__attribute__((                                                                            \
 	    used,                                                                                  \
 	    section(".section.case." #id))) static const struct guest_case *const id##_pointer =   \
@@ -194,12 +198,24 @@ void page_map(uint64_t virt, uint64_t phys, uint64_t flags);
 
 #define CPUS_MAX 8
 
-/* This CPU's number; 0 is the boot CPU. */
+/* What can be seen of another CPU. */
+struct cpu_state {
+	void (*work)(void *arg);
+	void *arg;
+	uint32_t started;  /* times that it came out of its start-up IPI */
+	uint32_t start_cs; /* with this CS */
+	uint32_t beats;    /* counts while it has nothing to do */
+};
+
+volatile struct cpu_state *cpu_state(unsigned cpu);
+/* Wait until *word is `value`; false when that does not come. */
+bool cpu_wait_for(const volatile uint32_t *word, uint32_t value);
+/* Put the start-up code of the other CPUs to a page (64 KiB and less); 0x8000 has it. */
+void cpu_copy_start(uint32_t page);
+/* This CPU's number, its local APIC ID; 0 is the boot CPU. */
 unsigned cpu_index(void);
 /* CPUs that run. */
 unsigned cpu_count(void);
-/* Local APIC ID of a CPU. */
-uint32_t cpu_apic_id(unsigned cpu);
 /* Run f(arg) on another CPU and wait for its end. */
 void cpu_call(unsigned cpu, void (*f)(void *arg), void *arg);
 /* Start it there; cpu_wait() waits for its end. */
@@ -215,6 +231,14 @@ void cpu_wait(unsigned cpu);
 #define APIC_SVR      0xf0u
 #define APIC_ICR_LOW  0x300u
 #define APIC_ICR_HIGH 0x310u
+#define APIC_TPR      0x80u
+
+/* ICR: SDM 3A 11.6.1 */
+#define APIC_ICR_NMI    0x4400u
+#define APIC_ICR_INIT   0x4500u
+#define APIC_ICR_SIPI   0x4600u
+#define APIC_ICR_FIXED  0x4000u
+#define APIC_ICR_OTHERS 0xc0000u /* all but this CPU */
 
 uint32_t apic_read(unsigned reg);
 void apic_write(unsigned reg, uint32_t value);

@@ -119,23 +119,35 @@ static const char *word_value(const char *name, size_t *length)
 	return NULL;
 }
 
-uint64_t word_number(const char *name, uint64_t otherwise)
+const char *word_text(const char *name)
 {
 	size_t length;
-	const char *s = word_value(name, &length);
-	uint64_t n = 0;
-	unsigned base = 10;
 
-	if (!s)
-		return otherwise;
-	if (length > 2 && s[0] == '0' && s[1] == 'x') {
+	return word_value(name, &length);
+}
+
+uint64_t text_number(const char **text)
+{
+	const char *s = *text;
+	unsigned base = 10;
+	uint64_t n = 0;
+
+	if (s[0] == '0' && s[1] == 'x') {
 		base = 16;
 		s += 2;
-		length -= 2;
 	}
-	for (; length > 0; s++, length--)
+	for (; (*s >= '0' && *s <= '9') || (base == 16 && (*s | 0x20) >= 'a' && (*s | 0x20) <= 'f');
+	     s++)
 		n = n * base + (unsigned)(*s <= '9' ? *s - '0' : (*s | 0x20) - 'a' + 10);
+	*text = *s ? s + 1 : s;
 	return n;
+}
+
+uint64_t word_number(const char *name, uint64_t otherwise)
+{
+	const char *s = word_text(name);
+
+	return s ? text_number(&s) : otherwise;
 }
 
 /* `list`: names with an optional * at their end, between commas. */
