@@ -60,14 +60,14 @@ def compare_cpuid_leaves(bare, vmm):
 
 
 def msr_rules():
-    """The VMM's own table, as documented: [(first, last, read, write)]."""
+    """The VMM's own table, as documented: [(first, last, read, write, why)]."""
     with open(os.path.join(TOP, "Documentation", "exit-reference.md"), encoding="utf-8") as f:
         text = f.read()
     rules = []
     for line in text[text.index("## MSRs"):].splitlines():
         if found := re.match(r"\| 0x(\w+)(?: to 0x(\w+))? \|", line):
             cells = [c.strip() for c in line.strip("|").split(" | ")]
-            rules.append((int(found[1], 16), int(found[2] or found[1], 16), cells[4], cells[5]))
+            rules.append((int(found[1], 16), int(found[2] or found[1], 16), cells[4], cells[5], cells[6]))
     assert rules
     return rules
 
@@ -96,8 +96,8 @@ def compare_msr_read(bare, vmm):
     rules = msr_rules()
     for first, last, was, now in runs(bare, vmm):
         for msr in range(first, last + 1):
-            reads = [r[2] for r in rules if r[0] <= msr <= r[1]]
-            if not any(now == "gp" and "#GP" in r or now != "gp" and "emulate" in r for r in reads):
+            rule = [r for r in rules if r[0] <= msr <= r[1]]
+            if not any(now == "gp" and ("#GP" in r[2] or "#GP" in r[4]) or now != "gp" and "emulate" in r[2] for r in rule):
                 yield f"MSR {msr:#x}: {now}, bare {was}"
 
 

@@ -59,7 +59,7 @@ static void strings(void)
 	s = (struct snippet){.in = {.rdi = (uintptr_t)buffer}};
 	run(&s, MODE_64, port_insl, port_insl_end, port);
 	CHECK_EQ(s.out.vector, VECTOR_END, "INSL vector");
-	CHECK_EQ(buffer[0], now, "INSL");
+	CHECK_EQ(s.out.rdi, (uintptr_t)buffer + 4, "INSL RDI");
 	buffer[0] = now;
 	s = (struct snippet){.in = {.rsi = (uintptr_t)buffer}};
 	run(&s, MODE_64, port_outsw, port_outsw_end, port);
@@ -87,8 +87,8 @@ GUEST_CASE(io_port, "SDM 1 19.5, SDM 2A IN, INS; APM 3 IN, INS")
 	run(&s, MODE_64, port_inw, port_inw_end, port);
 	CHECK_EQ(s.out.rax, (RAX & ~UINT64_C(0xffff)) | now, "INW");
 	run(&s, MODE_64, port_inl, port_inl_end, port);
-	CHECK_EQ(s.out.rax & 0xffff, now, "INL");
 	CHECK_EQ(s.out.rax >> 32, 0, "INL high");
+	/* what a register of two bytes answers to other sizes is the chip set's affair */
 	case_value("INL %#lx", s.out.rax);
 	run(&s, MODE_64, port_inw, port_inw_end, (uint16_t)(port + 1));
 	case_value("INW+1 %#lx", s.out.rax);

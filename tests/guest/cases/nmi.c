@@ -31,10 +31,13 @@ static bool handler(struct frame *f)
 	return true;
 }
 
-static void wait(unsigned cpu, uint32_t want)
+static bool wait(unsigned cpu, uint32_t want)
 {
-	for (unsigned n = 0; n < LIMIT && seen[cpu] < want; n++)
+	for (unsigned n = 0; n < LIMIT && seen[cpu] < want; n++) {
 		cpuid(0, 0);
+		cpu_relax();
+	}
+	return seen[cpu] >= want;
 }
 
 static volatile uint32_t stop;
@@ -42,34 +45,41 @@ static volatile uint32_t stop;
 static void exits(void *arg)
 {
 	(void)arg;
-	while (!stop)
+	while (!stop) {
 		cpuid(1, 0);
+		cpu_relax();
+	}
 }
 
 GUEST_CASE(nmi, "SDM 3A 6.7.1, APM 2 8.2.3")
 {
+	uint32_t before;
+
 	memset((void *)(uintptr_t)seen, 0, sizeof(seen));
 	trap_set(VECTOR_NMI, handler);
 	for (unsigned n = 0; n < COUNT; n++) {
 		apic_send(0, APIC_ICR_NMI);
-		wait(0, n + 1);
+		if (!wait(0, n + 1))
+			break;
 	}
 	for (unsigned n = 0; n < 1000; n++)
 		cpuid(0, 0);
 	CHECK_EQ(seen[0], COUNT, "count");
 	CHECK_EQ(deepest, 1, "depth");
 	/* one more from inside of the handler: behind its IRET, neither earlier nor never */
+	before = seen[0];
 	again = 1;
 	apic_send(0, APIC_ICR_NMI);
-	wait(0, COUNT + 2);
-	CHECK_EQ(seen[0], COUNT + 2, "blocked count");
+	wait(0, before + 2);
+	CHECK_EQ(seen[0] - before, 2, "blocked count");
 	CHECK_EQ(deepest, 1, "blocked depth");
 	for (unsigned cpu = 1; cpu < cpu_count(); cpu++) {
 		stop = 0;
 		cpu_start(cpu, exits, NULL);
 		for (unsigned n = 0; n < COUNT; n++) {
 			apic_send(cpu, APIC_ICR_NMI);
-			wait(cpu, n + 1);
+			if (!wait(cpu, n + 1))
+				break;
 		}
 		stop = 1;
 		cpu_wait(cpu);

@@ -35,6 +35,9 @@ static uint64_t hole_of(uint64_t from, uint64_t to, uint64_t *end)
 	return 0;
 }
 
+SNIPPET(memory_push, 64,
+	"movq %rsp, %rcx; movq %rbx, %rsp; pushq $1; movq %rsp, %rax; movq %rcx, %rsp");
+
 #define ONES ~UINT64_C(0)
 
 static void look(uint64_t at, const char *where)
@@ -75,12 +78,12 @@ static void look(uint64_t at, const char *where)
 			 : "memory", "cc");
 	CHECK_EQ(value, ONES, "%s CMPXCHG", where);
 	/* a stack there */
-	__asm__ volatile(
-	    "movq %%rsp, %%r12; movq %1, %%rsp; pushq $1; movq %%rsp, %0; movq %%r12, %%rsp"
-	    : "=r"(value)
-	    : "r"(at + 8)
-	    : "r12", "memory");
-	CHECK_EQ(value, at, "%s PUSH RSP", where);
+	struct snippet push = {
+	    .code = memory_push, .code_end = memory_push_end, .in = {.rbx = at + 8}};
+
+	snippet_run(&push);
+	CHECK_EQ(push.out.vector, VECTOR_END, "%s PUSH vector", where);
+	CHECK_EQ(push.out.rax, at, "%s PUSH RSP", where);
 	CHECK_EQ(*(volatile uint64_t *)b, ONES, "%s PUSH", where);
 }
 
