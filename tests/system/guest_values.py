@@ -22,6 +22,7 @@ HIDDEN = {
     (7, 0, ECX): bits(7, 13, 23, 29, 30, 31),   # shadow stacks, TME, Key Locker, ENQCMD, SGX_LC, PKS
     (7, 0, EDX): bits(5, 18, 19, 20),           # user interrupts, PCONFIG, LBR, IBT
     (0x80000001, None, ECX): bits(2, 10, 12, 15),  # SVM, IBS, SKINIT, LWP
+    (0x80000007, None, EBX): bits(4),           # platform first error handling
     **{(0x8000000A, None, r): ALL for r in range(4)},  # of SVM
     **{(0x8000001B, None, r): ALL for r in range(4)},  # of IBS
     **{(0x8000001F, None, r): ALL for r in range(4)},  # of SEV

@@ -54,7 +54,6 @@ static void cr0(void)
 	for (unsigned bit = 32; bit < 64; bit++)
 		CHECK_EQ(try_cr0(now | BIT(bit)), VECTOR_GP, "CR0 bit-%u", bit);
 	CHECK_EQ(try_cr0(now | CR0_NW), VECTOR_GP, "CR0 NW without CD");
-	CHECK_EQ(try_cr0(now & ~CR0_PG), VECTOR_GP, "CR0 PG off in 64-bit mode");
 	CHECK_EQ(read_cr0(), now, "CR0 unchanged");
 	for (unsigned n = 0; n < 128; n++) {
 		uint64_t value = CR0_PE | CR0_PG | CR0_ET;

@@ -81,8 +81,9 @@ static void efer(void)
 	}
 	/* paging is on: LME stays */
 	refused(MSR_EFER, now & ~EFER_LME, "EFER without LME");
-	/* the bit is offered: settable, else reserved */
-	if (!(may & EFER_SVME))
+	if (may & EFER_SVME)
+		taken(MSR_EFER, now | EFER_SVME, "EFER SVME");
+	else
 		refused(MSR_EFER, now | EFER_SVME, "EFER SVME");
 }
 

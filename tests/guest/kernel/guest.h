@@ -32,6 +32,9 @@ uint64_t word_number(const char *name, uint64_t otherwise);
 const char *word_text(const char *name);
 /* The number at *text (0x... or decimal); moves behind it and one character more. */
 uint64_t text_number(const char **text);
+/* The first range of 1 MiB or more that word ram=FIRST-END,... lists and the memory map has no RAM
+ * for: what the VMM took. Its start, or 0; *end the byte behind it. */
+uint64_t memory_missing(uint64_t *end);
 /* Physical address of the ACPI table with this signature, NULL when there is none. */
 const void *acpi_table(const char signature[4]);
 /* I/O port of PM1a_CNT (ACPI 4.8.3.2.1), which the VMM watches; case_skip() when there is none. */

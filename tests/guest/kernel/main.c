@@ -150,6 +150,50 @@ uint64_t word_number(const char *name, uint64_t otherwise)
 	return s ? text_number(&s) : otherwise;
 }
 
+/* First RAM range of the list that is missing here from some page on: its start, *end its end. */
+static uint64_t hole_of(uint64_t from, uint64_t to, uint64_t *end)
+{
+	for (uint64_t at = from; at < to; at += 4096) {
+		bool ram = false;
+
+		for (uint32_t i = 0; i < boot_block.count; i++) {
+			const struct memory_range *m = &boot_block.memory[i];
+
+			if (m->type == MEMORY_RAM && at >= m->base &&
+			    at + 4096 <= m->base + m->length) {
+				at = (m->base + m->length - 4096) & ~UINT64_C(4095);
+				ram = true;
+				break;
+			}
+		}
+		if (!ram && to - at >= 0x100000) {
+			*end = to;
+			for (uint32_t i = 0; i < boot_block.count; i++) {
+				const struct memory_range *m = &boot_block.memory[i];
+
+				if (m->type == MEMORY_RAM && m->base > at && m->base < *end)
+					*end = m->base;
+			}
+			return at;
+		}
+	}
+	return 0;
+}
+
+uint64_t memory_missing(uint64_t *end)
+{
+	const char *text = word_text("ram");
+	uint64_t hole = 0;
+
+	*end = 0;
+	while (text && *text && *text != ' ' && !hole) {
+		uint64_t from = text_number(&text), to = text_number(&text);
+
+		hole = hole_of(from < 0x100000 ? 0x100000 : from, to, end);
+	}
+	return hole;
+}
+
 /* `list`: names with an optional * at their end, between commas. */
 static bool matches(const char *list, size_t length, const char *name)
 {
