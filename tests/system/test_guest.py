@@ -29,9 +29,10 @@ def where(name, emulator, fast=False, leave_out=(), **options):
 
 # The VMM answers a PUSH into its memory with #GP, whose frame goes to the same stack, and so on.
 OUT = [("vmm_stack", "not done yet: the guest does not get on when an event's frame falls into the VMM's memory")]
-QEMU_OUT = OUT + [("cr0_modes", "QEMU leaves protected mode and paging without #GP")]
+QEMU_OUT = OUT + [("leave_modes", "QEMU leaves protected mode and paging without #GP")]
 
-AMDV_OUT = OUT + [("cr0_modes", "Bochs ends when a guest of AMD-V tries"),
+AMDV_OUT = OUT + [("leave_modes", "Bochs ends when a guest of AMD-V tries"),
+                  *((name, "Bochs ends when a guest of AMD-V exits from V86 mode") for name in ("io_port", "modes", "prefixes")),
                   ("step", "Bochs leaves the single-step trap pending over #VMEXIT: it hits the VMM")]
 
 MACHINES = [

@@ -115,8 +115,6 @@ static void cr4(void)
 			CHECK_EQ(try_cr4(now), VECTOR_NONE, "CR4 bit-%u off", bit);
 		}
 	}
-	CHECK_EQ(try_cr4(now & ~CR4_PAE), VECTOR_GP, "CR4 PAE off in 64-bit mode");
-	CHECK_EQ(try_cr4(now | BIT(12)), VECTOR_GP, "CR4 LA57 in 64-bit mode");
 }
 
 /* XCR0: SDM 1 13.3, APM 2 11.5.2. */
