@@ -14,7 +14,7 @@ ELF = os.path.join(TOP, "build", "guest.elf")
 CASES = sorted(os.path.basename(f)[:-2] for f in glob.glob(os.path.join(TOP, "tests", "guest", "cases", "*.c")))
 # Seconds without a word until a case counts as hanging, by emulator.
 PATIENCE = {"qemu": 25, "bochs": 60}
-RESTARTS = 4  # of the machine, after cases that hang or end it
+RESTARTS = 5  # of the machine, after cases that hang or end it
 
 
 @dataclasses.dataclass
@@ -74,7 +74,7 @@ def disk(folder, words):
 def run(name, select="", leave_out=(), **options):
     """All cases (or what `select` chooses, without `leave_out`) on one machine; a case that ends the machine is left out and the rest run again."""
     cases, memory, log, left_out = {}, [], "", list(leave_out)
-    for _ in range(RESTARTS):
+    for attempt in range(RESTARTS):
         machine = Machine(name, **options)
         emu = machine.options.emu
         folder = machine.options.out
@@ -91,5 +91,6 @@ def run(name, select="", leave_out=(), **options):
                   for a, n, t in re.findall(r"^memory (\S+) (\S+) (\d+)\r?$", text, re.M)]
         if "guest: end" in text or not hung:
             break
+        os.replace(os.path.join(folder, "console.log"), os.path.join(folder, f"console-{attempt}.log"))
         left_out = sorted({*leave_out, *cases})
     return Report(cases, memory, log, folder)
