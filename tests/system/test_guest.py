@@ -29,7 +29,8 @@ def where(name, emulator, fast=False, leave_out=(), **options):
 
 # The VMM answers a PUSH into its memory with #GP, whose frame goes to the same stack, and so on.
 OUT = [("vmm_stack", "not done yet: the guest does not get on when an event's frame falls into the VMM's memory")]
-QEMU_OUT = OUT + [("leave_modes", "QEMU leaves protected mode and paging without #GP")]
+QEMU_OUT = OUT + [("leave_modes", "QEMU leaves protected mode and paging without #GP"),
+                  ("cr_bits", "QEMU takes reserved bits without #GP and hangs")]
 
 AMDV_OUT = OUT + [("leave_modes", "Bochs ends when a guest of AMD-V tries"),
                   *((name, "Bochs ends when a guest of AMD-V exits from V86 mode") for name in ("io_port", "modes", "prefixes")),
