@@ -427,10 +427,14 @@ static void prepare(struct vcpu *v, enum insn_mode mode, const struct insn *insn
 	a->next_rip = vmm_ops->reg(v, REG_RIP) + insn->length;
 }
 
-static enum exit_result perform(struct vcpu *v, const struct insn *insn, struct mmio_access *a)
+static enum exit_result perform(struct vcpu *v, const struct insn *insn, enum insn_mode mode)
 {
 	uint64_t rflags = vmm_ops->reg(v, REG_RFLAGS);
-	int r = mmio_access(a, insn, rflags & RFLAGS_TF ? 1 : MMIO_STRING_ELEMENTS);
+	struct mmio_access a;
+
+	prepare(v, mode, insn, &a);
+
+	int r = mmio_access(&a, insn, rflags & RFLAGS_TF ? 1 : MMIO_STRING_ELEMENTS);
 
 	switch (r) {
 	case 0:
@@ -446,7 +450,7 @@ static enum exit_result perform(struct vcpu *v, const struct insn *insn, struct 
 		vmm_ops->set_reg(v, REG_RFLAGS, vmm_ops->reg(v, REG_RFLAGS) | RFLAGS_RF);
 		return EXIT_RESUME;
 	case MMIO_FAULT:
-		return inject_fault(v, a->vector, a->error_code, a->cr2);
+		return inject_fault(v, a.vector, a.error_code, a.cr2);
 	case -EBUSY:
 		return EXIT_RESUME;
 	default:
@@ -454,10 +458,28 @@ static enum exit_result perform(struct vcpu *v, const struct insn *insn, struct 
 	}
 }
 
+enum reading { READ, UNKNOWN, UNREADABLE };
+
+/* Reads the instruction at RIP. UNREADABLE: the guest gets the exception that its fetch gives. */
+static enum reading read_instruction(struct vcpu *v, enum insn_mode mode, struct fetched *fetched,
+				     struct insn *insn)
+{
+	fetch(v, mode, fetched);
+
+	int r = insn_decode(fetched->bytes, fetched->count, mode, insn);
+
+	if (r != -EFAULT)
+		return r ? UNKNOWN : READ;
+	if (fetched->result == GWALK_FAULT)
+		inject_fault(v, VECTOR_PF, fetched->error_code, fetched->la);
+	else
+		emulate_gp(v);
+	return UNREADABLE;
+}
+
 static enum exit_result emulate(struct vcpu *v, const struct mem_fault *f)
 {
 	enum insn_mode mode = emulate_mode(v);
-	struct mmio_access a;
 	struct fetched fetched;
 	struct insn insn;
 	unsigned perm;
@@ -470,18 +492,36 @@ static enum exit_result emulate(struct vcpu *v, const struct mem_fault *f)
 	if (f->delivery)
 		return delivery(v, f);
 	v->step.page_count = v->step.active ? v->step.page_count : 0;
-	fetch(v, mode, &fetched);
-	int r = insn_decode(fetched.bytes, fetched.count, mode, &insn);
-
-	if (r == -EFAULT && fetched.result == GWALK_FAULT)
-		return inject_fault(v, VECTOR_PF, fetched.error_code, fetched.la);
-	if (r == -EFAULT)
-		return emulate_gp(v);
-	if (r)
+	switch (read_instruction(v, mode, &fetched, &insn)) {
+	case UNREADABLE:
+		return EXIT_RESUME;
+	case UNKNOWN:
 		return unsupported(v, f, &fetched, mode);
-	not_stuck();
-	prepare(v, mode, &insn, &a);
-	return perform(v, &insn, &a);
+	default:
+		not_stuck();
+		return perform(v, &insn, mode);
+	}
+}
+
+enum exit_result mmio_no_memory(struct vcpu *v)
+{
+	enum insn_mode mode = emulate_mode(v);
+	enum exit_result result = EXIT_RESUME;
+	struct fetched fetched;
+	struct insn insn;
+
+	lock_take(this_cpu());
+	switch (read_instruction(v, mode, &fetched, &insn)) {
+	case UNREADABLE:
+		break;
+	case UNKNOWN:
+		result = emulate_skip(v);
+		break;
+	default:
+		result = perform(v, &insn, mode);
+	}
+	lock_release();
+	return result;
 }
 
 enum exit_result mmio_fault(struct vcpu *v, const struct mem_fault *f)

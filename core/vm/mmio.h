@@ -52,3 +52,9 @@ int mmio_move(int id, gpa_t base);
 void mmio_step_end(struct vcpu *v);
 /* An access that exits in a page with ranges: performs the instruction. For nested tables. */
 enum exit_result mmio_fault(struct vcpu *v, const struct mem_fault *f);
+/*
+ * A write to where no memory is, such as the VMM's region: performs the instruction;
+ * gmem_phys_read() gives ones there, and gmem_phys_write() drops what it gets. An instruction
+ * outside of the forms is skipped. For nested tables.
+ */
+enum exit_result mmio_no_memory(struct vcpu *v);

@@ -9,6 +9,7 @@
 #include "core/spinlock.h"
 #include "core/string.h"
 #include "core/vm/emulate.h"
+#include "core/vm/mmio.h"
 #include "core/vm/mtrr.h"
 #include "core/vm/nmi.h"
 #include "core/vmm_ops.h"
@@ -373,7 +374,7 @@ enum exit_result nested_fault(struct vcpu *v, const struct mem_fault *f)
 		 */
 		v->refused_writes++;
 		/* a stack there holds no frame: no handler could be entered, ever */
-		return f->delivery ? emulate_gp(v) : emulate_skip(v);
+		return f->delivery ? emulate_gp(v) : mmio_no_memory(v);
 	}
 	if (map_touched(f->gpa.a) != 0) {
 		log_printf("No memory to map guest-physical %#lx\n", f->gpa.a);

@@ -158,7 +158,7 @@ enum exit_result emulate_gp(struct vcpu *v)
 	return EXIT_RESUME;
 }
 
-enum exit_result emulate_skip(struct vcpu *v)
+enum exit_result mmio_no_memory(struct vcpu *v)
 {
 	(void)v;
 	skipped++;
