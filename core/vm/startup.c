@@ -361,7 +361,7 @@ static void apic_range_write(void *arg, uint64_t offset, unsigned size, uint64_t
 /* A store to the xAPIC page. Reads of it do not exit. */
 static enum exit_result apic_page_write(struct vcpu *v, const struct mem_fault *f)
 {
-	uint32_t offset = (uint32_t)(f->gpa.a & PAGE_MASK), value, old;
+	uint32_t offset = (uint32_t)(f->gpa.a & PAGE_MASK), value;
 	struct apicwrite w;
 	uint8_t bytes[15];
 	size_t n = gmem_fetch(v, bytes);
@@ -370,24 +370,8 @@ static enum exit_result apic_page_write(struct vcpu *v, const struct mem_fault *
 	    w.size != 4 || (offset & 3))
 		return mmio_fault(v, f);
 	value = (uint32_t)(w.reg == INSN_REG_NONE ? w.imm : emulate_gpr(v, w.reg));
-	old = w.op == APICWRITE_MOV ? 0 : apic_read(offset);
-	switch (w.op) {
-	case APICWRITE_XCHG:
-		emulate_set_gpr(v, w.reg, old);
-		break;
-	case APICWRITE_AND:
-		value = old & value;
-		break;
-	case APICWRITE_OR:
-		value = old | value;
-		break;
-	case APICWRITE_XOR:
-		value = old ^ value;
-		break;
-	default:
-		break;
-	}
-	/* AND, OR and XOR set flags that no driver of a local APIC looks at */
+	if (w.op == APICWRITE_XCHG)
+		emulate_set_gpr(v, w.reg, apic_read(offset));
 	vmm_ops->advance(v, w.length);
 	apic_store(v, offset, value);
 	if (v->init_pending)

@@ -58,14 +58,13 @@ static const struct vector {
     V(M16, "\x66\x67\x89\x83\x00\x03\x00\x00", APICWRITE_MOV, 4, 0, 0), /* mov %eax,0x300(%ebx) */
     V(M16, "\x66\x89\x87\x00\x03", APICWRITE_MOV, 4, 0, 0),             /* mov %eax,0x300(%bx) */
     V(M32, "\x89\x1d\xb0\x00\xe0\xfe", APICWRITE_MOV, 4, 3, 0),         /* mov %ebx,0xfee000b0 */
-    V(M32, "\x64\x89\x1d\xb0\x00\xe0\xfe", APICWRITE_MOV, 4, 3, 0), /* mov %ebx,%fs:0xfee000b0 */
-    V(M64, "\x81\x8f\xf0\x00\x00\x00\x00\x01\x00\x00", APICWRITE_OR, 4, IMM,
-      0x100),                                                          /* orl $0x100,0xf0(%rdi) */
-    V(M64, "\x83\x67\x10\xfe", APICWRITE_AND, 4, IMM, UINT64_MAX - 1), /* andl $-2,0x10(%rdi) */
-    V(M64, "\xf0\x83\x37\x01", APICWRITE_XOR, 4, IMM, 1),              /* lock xorl $1,(%rdi) */
-    V(M64, "\x21\x07", APICWRITE_AND, 4, 0, 0),                        /* and %eax,(%rdi) */
-    V(M64, "\x09\x0f", APICWRITE_OR, 4, 1, 0),                         /* or %ecx,(%rdi) */
-    V(M64, "\x4c\x31\x3f", APICWRITE_XOR, 8, 15, 0),                   /* xor %r15,(%rdi) */
+    V(M32, "\x64\x89\x1d\xb0\x00\xe0\xfe", APICWRITE_MOV, 4, 3, 0),    /* mov %ebx,%fs:0xfee000b0 */
+    V(M64, "\x81\x8f\xf0\x00\x00\x00\x00\x01\x00\x00", -1, 0, 0, 0),   /* orl $0x100,0xf0(%rdi) */
+    V(M64, "\x83\x67\x10\xfe", -1, 0, 0, 0),                           /* andl $-2,0x10(%rdi) */
+    V(M64, "\xf0\x83\x37\x01", -1, 0, 0, 0),                           /* lock xorl $1,(%rdi) */
+    V(M64, "\x21\x07", -1, 0, 0, 0),                                   /* and %eax,(%rdi) */
+    V(M64, "\x09\x0f", -1, 0, 0, 0),                                   /* or %ecx,(%rdi) */
+    V(M64, "\x4c\x31\x3f", -1, 0, 0, 0),                               /* xor %r15,(%rdi) */
     V(M64, "\x44\x66\x89\x03", APICWRITE_MOV, 2, 0, 0),                /* REX before 66: ignored */
     V(M32, "\x44\x89\x03", -1, 0, 0, 0),                               /* inc %esp */
     V(M64, "\x89\xc3", -1, 0, 0, 0),                                   /* mov %eax,%ebx */
@@ -147,12 +146,6 @@ static int expected_op(ZydisMnemonic m)
 		return APICWRITE_MOV;
 	case ZYDIS_MNEMONIC_XCHG:
 		return APICWRITE_XCHG;
-	case ZYDIS_MNEMONIC_AND:
-		return APICWRITE_AND;
-	case ZYDIS_MNEMONIC_OR:
-		return APICWRITE_OR;
-	case ZYDIS_MNEMONIC_XOR:
-		return APICWRITE_XOR;
 	default:
 		return -1;
 	}

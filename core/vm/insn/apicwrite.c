@@ -26,11 +26,6 @@ static uint64_t sext16(unsigned v)
 	return (uint64_t)(int64_t)(int16_t)(uint16_t)v;
 }
 
-static uint64_t sext8(uint8_t v)
-{
-	return (uint64_t)(int64_t)(int8_t)v;
-}
-
 /* Everything beyond one REX prefix and MOV. */
 static __attribute__((noinline)) int decode_any(const uint8_t *bytes, size_t n, enum insn_mode mode,
 						struct apicwrite *out)
@@ -91,23 +86,6 @@ static __attribute__((noinline)) int decode_any(const uint8_t *bytes, size_t n, 
 	case 0x87:
 		what = APICWRITE_XCHG;
 		break;
-	case 0x21:
-		what = APICWRITE_AND;
-		break;
-	case 0x09:
-		what = APICWRITE_OR;
-		break;
-	case 0x31:
-		what = APICWRITE_XOR;
-		break;
-	case 0x81:
-		what = APICWRITE_MOV; /* ModRM tells */
-		imm_size = size == 2 ? 2 : 4;
-		break;
-	case 0x83:
-		what = APICWRITE_MOV;
-		imm_size = 1;
-		break;
 	default:
 		return -ENOSYS;
 	}
@@ -119,16 +97,6 @@ static __attribute__((noinline)) int decode_any(const uint8_t *bytes, size_t n, 
 	at += length;
 	if (op == 0xc7 && reg != 0)
 		return -ENOSYS;
-	if (op == 0x81 || op == 0x83) {
-		if (reg == 4)
-			what = APICWRITE_AND;
-		else if (reg == 1)
-			what = APICWRITE_OR;
-		else if (reg == 6)
-			what = APICWRITE_XOR;
-		else
-			return -ENOSYS;
-	}
 	/* LOCK MOV is #UD: let the full decoder say so. */
 	if (n - at < imm_size || (lock && what == APICWRITE_MOV))
 		return -ENOSYS;
@@ -141,9 +109,7 @@ static __attribute__((noinline)) int decode_any(const uint8_t *bytes, size_t n, 
 		const uint8_t *p = bytes + at;
 
 		out->reg = INSN_REG_NONE;
-		out->imm = imm_size == 4   ? sext32(le32(p))
-			   : imm_size == 2 ? sext16(p[0] | (unsigned)p[1] << 8)
-					   : sext8(p[0]);
+		out->imm = imm_size == 4 ? sext32(le32(p)) : sext16(p[0] | (unsigned)p[1] << 8);
 	}
 	return 0;
 }

@@ -9,9 +9,6 @@
 enum apicwrite_op {
 	APICWRITE_MOV,  /* 89 /r, C7 /0, A3 */
 	APICWRITE_XCHG, /* 87 /r: the register gets the old value */
-	APICWRITE_AND,  /* 21 /r, 81 /4, 83 /4: these three set CF=OF=0, SF, ZF, PF */
-	APICWRITE_OR,   /* 09 /r, 81 /1, 83 /1 */
-	APICWRITE_XOR,  /* 31 /r, 81 /6, 83 /6 */
 };
 
 struct apicwrite {
