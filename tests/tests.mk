@@ -50,6 +50,36 @@ check: $(IMAGES) $(B)/bitvisor.iso $(HOST_TESTS) $(GUESTS)
 check-all: $(IMAGES) $(B)/bitvisor.iso $(HOST_TESTS) $(GUESTS)
 	@$(CHECK) --host $(HOST_TESTS) --make $(DOC_CHECKS) --fuzz-runs $(FUZZ_RUNS) --fuzz $(FUZZ_BINS) --system -- --all-rows
 
+# Line coverage of pure code by the host tests; not part of check. Without sanitizers and optimization, so that
+# each line is code of its own.
+COVERAGE_MIN    ?= 95
+COVERAGE_CFLAGS := $(filter-out -O1 -fsanitize=% -fno-sanitize-recover=%,$(HOST_CFLAGS)) -O0 --coverage
+COVERAGE_OBJS   := $(PURE_SRCS:%.c=$(B)/coverage/pure/%.o)
+COVERAGE_TESTS  := $(HOST_TESTS:$(B)/host/%=$(B)/coverage/%)
+
+$(B)/coverage/pure/%.o: %.c | $(DEPS_READY)
+	@mkdir -p $(@D)
+	@echo "  COVCC   $<"
+	@$(HOSTCC) $(COVERAGE_CFLAGS) $(HOST_DEPS_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/coverage/libpure.a: $(COVERAGE_OBJS) tests/host/pure.list
+	@rm -f $@
+	@ar rcsD $@ $(COVERAGE_OBJS)
+
+$(B)/coverage/test_%.o: tests/host/test_%.c | $(DEPS_READY)
+	@mkdir -p $(@D)
+	@echo "  COVCC   $<"
+	@$(HOSTCC) $(COVERAGE_CFLAGS) $(HOST_DEPS_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(COVERAGE_TESTS): %: %.o $(B)/coverage/libpure.a $(HOST_DEPS_LIBS)
+	@$(HOSTCC) --coverage -o $@ $< $(B)/coverage/libpure.a $(HOST_DEPS_LIBS) -lcmocka
+
+-include $(COVERAGE_OBJS:.o=.d) $(COVERAGE_TESTS:=.d)
+
+.PHONY: coverage
+coverage: $(COVERAGE_TESTS)
+	@$(PYTHON) tools/coverage.py --min $(COVERAGE_MIN) --objects $(COVERAGE_OBJS) --tests $(COVERAGE_TESTS)
+
 # Many boots, mixed; not part of check. EMU=bochs for VT-x, JOBS= machines at a time.
 BOOTS ?= 100
 .PHONY: soak
