@@ -160,11 +160,9 @@ static bool ends_with(const char *s, size_t len, const char *end)
 /* Is the first word the file that was loaded? */
 static bool is_image(const struct parser *p, const struct cmdline_word *word)
 {
-	char name[256];
+	char name[BOOT_CMDLINE_MAX]; /* room for any word of the line: a cut name is another one */
 	size_t len = cmdline_copy(word, name, sizeof(name)), tail;
 
-	if (len >= sizeof(name))
-		len = sizeof(name) - 1;
 	if (strchr(name, '='))
 		return false;
 	if (name[0] == '/')

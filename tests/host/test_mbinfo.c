@@ -395,6 +395,31 @@ static void test_cmdline(void **state)
 	assert_int_equal(seen[0].issue, MBINFO_CMDLINE_LONG);
 	assert_true(extra.cmdline_lost);
 
+	/* A file name as long as an address may be, with the start of a name that looks like ours.
+	 */
+	for (i = 0; i < 600; i++) {
+		static const struct {
+			const char *end;
+			bool is_image;
+		} ends[] = {
+		    {"/bitvisor.elf", true},
+		    {"/bitvisor.elf.old", false},
+		    {"/bitvisor.elf=", false},
+		};
+		const size_t prefix = strlen("http://192.0.2.1/");
+
+		for (size_t k = 0; k < COUNT(ends); k++) {
+			memset(line, 'x', sizeof(line));
+			memcpy(line, "http://192.0.2.1/", prefix);
+			snprintf(line + prefix + i, sizeof(line) - prefix - i, "%s vmm.probe=1",
+				 ends[k].end);
+			mb1_start();
+			mb1_cmdline(line);
+			assert_int_equal(parse(MBINFO_MAGIC1, INFO), 0);
+			assert_string_equal(boot.cmdline, ends[k].is_image ? "vmm.probe=1" : line);
+		}
+	}
+
 	/* Not readable, at once or at its end. */
 	mb1_start();
 	mb1_cmdline("x");
@@ -876,6 +901,31 @@ static void test_mb2_corrupt(void **state)
 	tag_end = INFO + 8;
 	mb2_tag(6, 12);
 	assert_int_equal(parse(MBINFO_MAGIC2, INFO), -EINVAL);
+
+	/* Full, and one more. */
+	for (i = BOOT_MMAP_MAX; i <= BOOT_MMAP_MAX + 1; i++) {
+		uint32_t at, n;
+
+		reset();
+		tag_end = INFO + 8;
+		at = mb2_tag(6, 16 + i * 24);
+		put32(at + 8, 24);
+		for (n = 0; n < i; n++) {
+			put64(at + 16 + n * 24, UINT64_C(0x200000) * n);
+			put64(at + 16 + n * 24 + 8, 0x100000);
+			put32(at + 16 + n * 24 + 16, 1);
+		}
+		assert_int_equal(parse(MBINFO_MAGIC2, INFO), i == BOOT_MMAP_MAX ? 0 : -ENOSPC);
+		assert_int_equal(issued(MBINFO_MEMORY_MAP_LARGE), i != BOOT_MMAP_MAX);
+	}
+
+	/* Memory ends behind a tag, where the next one should be. */
+	reset();
+	put32(INFO, SIZE + 8);
+	put32(INFO + 8, 99);
+	put32(INFO + 12, SIZE - 8);
+	assert_int_equal(parse(MBINFO_MAGIC2, INFO), -EINVAL);
+	assert_true(issued(MBINFO_CORRUPT));
 
 	/* Nobody to report to. */
 	{
