@@ -22,11 +22,9 @@
 #define SLP_TYP_MAX 7
 
 /* PkgLength, section 20.2.4: bits 7:6 of the lead byte count the bytes that follow. The value
- * counts itself. */
+ * counts itself. At least one byte must be left. */
 static bool pkg_length(const uint8_t *p, size_t left, size_t *bytes, size_t *length)
 {
-	if (left == 0)
-		return false;
 	size_t more = p[0] >> 6;
 	if (more >= left || (more && (p[0] & 0x30)))
 		return false;

@@ -106,7 +106,8 @@ bool pt_lookup(const struct pt *pt, uint64_t va, struct pt_leaf *leaf)
 {
 	uint64_t table = pt->root;
 
-	for (unsigned level = PT_LEVELS; level > 0; level--) {
+	/* What is present at level 1 is a leaf in every format. */
+	for (unsigned level = PT_LEVELS;; level--) {
 		uint64_t e = pt->at(pt->arg, table)[level_index(va, level)];
 
 		if (!pt->format->is_present(e))
@@ -120,7 +121,6 @@ bool pt_lookup(const struct pt *pt, uint64_t va, struct pt_leaf *leaf)
 		}
 		table = e & ADDR_MASK;
 	}
-	return false;
 }
 
 static void for_each_level(const struct pt *pt, uint64_t table, unsigned level, uint64_t va,

@@ -227,7 +227,7 @@ static void keep(struct parser *p, unsigned key, const struct pattern_item *item
 {
 	struct pci_match_rules *rules = p->rules;
 
-	if (!rules || rules->item_count == PCI_MATCH_ITEMS_MAX) /* cannot be: see match.h */
+	if (rules->item_count == PCI_MATCH_ITEMS_MAX) /* cannot be: see match.h */
 		return;
 	rules->items[rules->item_count++] = (struct pci_match_item){
 	    .key = (uint8_t)key,
@@ -371,8 +371,6 @@ static void read_selection(struct parser *p, const struct pattern_item *item)
 	bool first = !p->selection;
 	int index = 0;
 
-	if (key && !p->rules && (key->key == PCI_KEY_DEVICE || key->key == PCI_KEY_NUMBER))
-		key = NULL;
 	if (!key) {
 		report_item(p, PCI_MATCH_E_KEY, item, "no such key: ", "");
 	} else if (key->key == PCI_KEY_NUMBER && first) {

@@ -177,6 +177,61 @@ static void test_search(void **state)
 	assert_true(a.rsdp == 0xfffe0);
 }
 
+/* One call fails, from the first to the last: a search may miss what it then cannot see, no more.
+ */
+static unsigned calls, failing_call;
+
+static const void *map_but_once(void *arg, uint64_t pa, size_t len)
+{
+	return ++calls == failing_call ? NULL : map(arg, pa, len);
+}
+
+static void test_search_failing(void **state)
+{
+	struct acpi a;
+	unsigned count, found_second = 0;
+
+	(void)state;
+	/* A damaged RSDP in the EBDA makes the search look away from its window and back. */
+	put16(ram + 0x40e, 0x9fc0);
+	rsdp(0x9fc00, 0, RSDT, 0);
+	ram[0x9fc00 + 9] ^= 1;
+	rsdp(0x9fc40, 0, RSDT, 0);
+	rsdp(0xf0000, 0, RSDT, 0);
+	calls = failing_call = 0;
+	assert_int_equal(acpi_init(&a, map_but_once, ram, 0), 0);
+	assert_true(a.rsdp == 0x9fc40);
+	count = calls;
+	for (failing_call = 1; failing_call <= count; failing_call++) {
+		int r;
+
+		calls = 0;
+		r = acpi_init(&a, map_but_once, ram, 0);
+		/* Reads after the RSDP was found are those of the one root table there is. */
+		assert_true(r == 0 || r == -EINVAL);
+		if (r == 0) {
+			assert_true(a.rsdp == 0x9fc40 || a.rsdp == 0xf0000);
+			assert_int_equal(a.root_count, 1);
+			found_second += a.rsdp == 0xf0000;
+		}
+	}
+	/* The EBDA's pointer, the window, the window again, and the right RSDP itself. */
+	assert_int_equal(found_second, 4);
+	/* The same below 1 MiB, the right one far behind: only what it is read with hides it. */
+	memset(ram + 0x9fc00, 0, 1024);
+	put16(ram + 0x40e, 0);
+	rsdp(0xe0000, 0, RSDT, 0);
+	ram[0xe0000 + 9] ^= 1;
+	calls = failing_call = 0;
+	assert_int_equal(acpi_init(&a, map_but_once, ram, 0), 0);
+	assert_true(a.rsdp == 0xf0000);
+	for (failing_call = 1; failing_call <= 4; failing_call++) {
+		calls = 0;
+		assert_int_equal(acpi_init(&a, map_but_once, ram, 0), 0);
+		assert_true(a.rsdp == 0xf0000);
+	}
+}
+
 static void test_damaged_root(void **state)
 {
 	struct acpi a;
@@ -280,6 +335,10 @@ static void test_damaged_tables(void **state)
 	/* The root's entries vanish after the start. */
 	hole_start = XSDT;
 	assert_int_equal(acpi_find(&a, "HPET", 0, &pa, &len), -ENOENT);
+	assert_int_equal(acpi_entry(&a, 3, sig, &pa, &len, &good), -EFAULT);
+	/* The root is there, the table's header is not. */
+	hole_start = 0x122000 + 35;
+	assert_int_equal(acpi_entry(&a, 3, sig, &pa, &len, &good), -EFAULT);
 }
 
 /* ---- single tables ---- */
@@ -775,11 +834,62 @@ static void test_dsdt_forms(void **state)
 	assert_int_equal(acpi_sum(aml, aml_len), 0);
 }
 
+/* DataObjects of ACPI 6.5, 20.2.3: prefix and little-endian value, or Zero, One, Ones. */
+static void test_dsdt_integers(void **state)
+{
+	static const struct {
+		const char *b; /* the package: length, number of elements, elements */
+		size_t n;
+		int result;
+		bool valid;
+		uint8_t slp_typ_a, slp_typ_b;
+	} rows[] = {
+#define P(text, ...) {text, sizeof text - 1, __VA_ARGS__}
+	    P("\x04\x02\x00\x01", 0, true, 0, 1),
+	    P("\x06\x02\x0a\x07\x0a\x05", 0, true, 7, 5),
+	    P("\x08\x02\x0b\x06\x00\x0b\x05\x00", 0, true, 6, 5),
+	    P("\x0c\x02\x0c\x05\x00\x00\x00\x0c\x04\x00\x00\x00", 0, true, 5, 4),
+	    P("\x0c\x02\x01\x0e\x07\x00\x00\x00\x00\x00\x00\x00", 0, true, 1, 7),
+	    P("\x0c\x02\x0e\x05\x00\x00\x00\x00\x00\x00\x00\x01", 0, true, 5, 1),
+	    /* Two values, but none of 3 bits. */
+	    P("\x04\x02\xff\x00", 0, false, 0, 0),
+	    P("\x04\x02\x00\xff", 0, false, 0, 0),
+	    P("\x06\x02\x0b\x00\x01\x00", 0, false, 0, 0),
+	    P("\x08\x02\x0c\x00\x00\x01\x00\x00", 0, false, 0, 0),
+	    P("\x0c\x02\x0e\x01\x00\x00\x00\x01\x00\x00\x00\x00", 0, false, 0, 0),
+	    /* The package ends within its second integer, or within its first. */
+	    P("\x04\x02\x00\x0a\x00", -ENOENT, false, 0, 0),
+	    P("\x05\x02\x00\x0b\x00\x00", -ENOENT, false, 0, 0),
+	    P("\x07\x02\x00\x0c\x00\x00\x00\x00", -ENOENT, false, 0, 0),
+	    P("\x0b\x02\x00\x0e\x00\x00\x00\x00\x00\x00\x00\x00", -ENOENT, false, 0, 0),
+	    P("\x03\x02\x0a\x00\x00", -ENOENT, false, 0, 0),
+	    P("\x04\x02\x0b\x00\x00\x00", -ENOENT, false, 0, 0),
+	    P("\x06\x02\x0c\x00\x00\x00\x00\x00", -ENOENT, false, 0, 0),
+	    P("\x0a\x02\x0e\x00\x00\x00\x00\x00\x00\x00\x00\x00", -ENOENT, false, 0, 0),
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct dsdt_sleep s;
+
+		aml_start();
+		AML("\x08_S4_\x12");
+		aml_add(rows[i].b, rows[i].n);
+		aml_end();
+		if (dsdt_sleep_type(aml, aml_len, 4, &s) != rows[i].result)
+			fail_msg("row %zu: found or not found", i);
+		if (s.valid != rows[i].valid || (s.valid && (s.slp_typ_a != rows[i].slp_typ_a ||
+							     s.slp_typ_b != rows[i].slp_typ_b)))
+			fail_msg("row %zu: %d %u %u", i, s.valid, s.slp_typ_a, s.slp_typ_b);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(test_root, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_search, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_search_failing, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_damaged_root, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_damaged_tables, setup, teardown),
 	    cmocka_unit_test(test_madt),
@@ -790,6 +900,7 @@ int main(void)
 	    cmocka_unit_test(test_hpet),
 	    cmocka_unit_test(test_dsdt),
 	    cmocka_unit_test(test_dsdt_forms),
+	    cmocka_unit_test(test_dsdt_integers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

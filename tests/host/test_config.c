@@ -237,6 +237,7 @@ static const struct {
     {"\n\n  nothing=1", 3, 3, "nothing", CONFIG_E_UNKNOWN, false, "no such key"},
     {"vmm.serail=com1", 1, 1, "vmm.serail", CONFIG_E_UNKNOWN, false, "vmm.serial"},
     {"vm.probe=1", 1, 1, "vm.probe", CONFIG_E_UNKNOWN, false, "vmm.probe"},
+    {"vmm.pro\"be=\"1", 1, 1, "vmm.pro\"be", CONFIG_E_UNKNOWN, false, "vmm.probe"},
     {"=1", 1, 1, "", CONFIG_E_UNKNOWN, false, "key is missing"},
     {"storage.conf0.keyindex=0", 1, 1, "storage.conf0.keyindex", CONFIG_E_UNKNOWN, true, ""},
     {"STORAGE.x=0", 1, 1, "STORAGE.x", CONFIG_E_UNKNOWN, true, ""},
@@ -667,6 +668,32 @@ static void test_value_text_bounds(void **state)
 	assert_int_equal(config_value_text(&c, CONFIG_KEY_COUNT, buf, 4), -EINVAL);
 }
 
+static void test_value_text_numbers(void **state)
+{
+	static const struct {
+		int32_t value;
+		const char *text;
+	} rows[] = {
+	    {0, "0"},
+	    {-1, "-1"},
+	    {-10, "-10"},
+	    {INT32_MAX, "2147483647"},
+	    {INT32_MIN, "-2147483648"},
+	};
+	struct config c;
+	char buf[16];
+	size_t i;
+
+	(void)state;
+	config_init(&c);
+	for (i = 0; i < COUNT(rows); i++) {
+		c.auto_reboot = rows[i].value;
+		assert_int_equal(config_value_text(&c, CONFIG_KEY_auto_reboot, buf, sizeof(buf)),
+				 strlen(rows[i].text));
+		assert_string_equal(buf, rows[i].text);
+	}
+}
+
 static void test_valid_text(void **state)
 {
 	static const struct {
@@ -711,6 +738,7 @@ int main(void)
 	    cmocka_unit_test(test_protective_names),
 	    cmocka_unit_test(test_table),
 	    cmocka_unit_test(test_value_text_bounds),
+	    cmocka_unit_test(test_value_text_numbers),
 	    cmocka_unit_test(test_valid_text),
 	};
 

@@ -567,6 +567,55 @@ static void test_accessed_dirty(void **state)
 	assert_int_equal(gwalk(&c, &read_write, &m, GVA(LA_64), GWALK_WRITE, false, &o), -EBUSY);
 }
 
+static int no_update(void *arg, gpa_t entry, unsigned size, uint64_t old, uint64_t value)
+{
+	(void)arg, (void)entry, (void)size, (void)old, (void)value;
+	return -EACCES;
+}
+
+/* What a callback says ends the walk, at each entry that it reads or would change. */
+static void test_callback_errors(void **state)
+{
+	static const struct gwalk_ops refusing = {.read = mem_read, .update = no_update};
+	struct gwalk_cpu c = cpu64();
+	struct gwalk_cpu pae = {
+	    .cr0 = PG | 1, .cr3 = 0x12345020, .cr4 = PAE, .cpl = 3, .maxphyaddr = 36};
+	struct gwalk_cpu two = {.cr0 = PG | 1, .cr3 = 0x1000, .cpl = 3, .maxphyaddr = 36};
+	struct gwalk_out o;
+	struct memory m;
+
+	(void)state;
+	tables64(&m, 0x2003, 0x3003, 0x4003, 0x5003);
+	assert_int_equal(gwalk(&c, &refusing, &m, GVA(LA_64), GWALK_READ, false, &o), -EACCES);
+	/* Nothing to set, nothing to ask. */
+	tables64(&m, 0x2023, 0x3023, 0x4023, 0x5023);
+	assert_int_equal(gwalk(&c, &refusing, &m, GVA(LA_64), GWALK_READ, false, &o), 0);
+	assert_int_equal(gwalk(&c, &refusing, &m, GVA(LA_64), GWALK_WRITE, false, &o), -EACCES);
+	for (unsigned slots = 0; slots < 4; slots++) {
+		tables64(&m, 0x2003, 0x3003, 0x4003, 0x5003);
+		m.slots = slots;
+		assert_int_equal(gwalk(&c, &read_only, &m, GVA(LA_64), GWALK_READ, false, &o),
+				 -EFAULT);
+	}
+	for (unsigned slots = 0; slots < 3; slots++) {
+		m.slots = 0;
+		add(&m, 0x12345020 + 24, 8, 0x6001);
+		add(&m, 0x6000 + 4 * 8, 8, 0x8007);
+		add(&m, 0x8000 + 8, 8, 0xfffff1007);
+		m.slots = slots;
+		assert_int_equal(
+		    gwalk(&pae, &read_only, &m, GVA(0xc0801234), GWALK_READ, false, &o), -EFAULT);
+	}
+	for (unsigned slots = 0; slots < 2; slots++) {
+		m.slots = 0;
+		add(&m, 0x1000 + 0x48 * 4, 4, 0x5007);
+		add(&m, 0x5000 + 0x345 * 4, 4, 0xabcde007);
+		m.slots = slots;
+		assert_int_equal(
+		    gwalk(&two, &read_only, &m, GVA(0x12345678), GWALK_READ, false, &o), -EFAULT);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -575,6 +624,7 @@ int main(void)
 	    cmocka_unit_test(test_pae),
 	    cmocka_unit_test(test_random),
 	    cmocka_unit_test(test_accessed_dirty),
+	    cmocka_unit_test(test_callback_errors),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

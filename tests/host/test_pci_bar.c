@@ -291,6 +291,7 @@ static void test_header_types(void **state)
 	struct model m;
 	struct pci_config config = config_of(&m);
 	struct pci_bars bars;
+	unsigned i;
 
 	(void)state;
 	/* A bridge has two registers and its ROM elsewhere; 0x18 holds bus numbers. */
@@ -307,6 +308,18 @@ static void test_header_types(void **state)
 	assert_false(pci_bars_touched(&bars, 0x18, 4));
 	assert_false(pci_bars_touched(&bars, 0x30, 4));
 	assert_true(pci_bars_touched(&bars, 0x38, 1));
+
+	/* Sizing writes to these three and the command register, and to no bus number. */
+	poke(&m, 0x18, 4, 0x40030200, 0x00ffffff);
+	pci_bars_size(&bars, &config);
+	check_bar(&bars, 0, PCI_BAR_MEMORY, false, false, 0xfebc0000, 0x20000);
+	check_bar(&bars, 1, PCI_BAR_IO, false, false, 0xc040, 0x20);
+	check_bar(&bars, PCI_BAR_ROM, PCI_BAR_MEMORY, false, false, 0xfea00000, 0x800);
+	for (i = 0; i < m.writes; i++)
+		assert_true(m.write[i].offset == PCI_COMMAND || m.write[i].offset == 0x10 ||
+			    m.write[i].offset == 0x14 || m.write[i].offset == 0x38);
+	assert_int_equal(peek(&m, 0x18), 0x40030200);
+	assert_int_equal(peek(&m, 0x38), 0xfea00000);
 
 	poke(&m, PCI_HEADER_TYPE, 1, 0x02, 0);
 	pci_bars_read(&bars, &config);
@@ -616,6 +629,17 @@ static void build_caps(struct model *m)
 	poke(m, 0xd8, 4, 0x00003004, 0);
 }
 
+static unsigned count_caps(const struct pci_config *config)
+{
+	struct pci_cap_walk walk = {0};
+	struct pci_cap c;
+	unsigned n = 0;
+
+	while (pci_cap_next(config, &walk, &c))
+		n++;
+	return n;
+}
+
 static void test_caps(void **state)
 {
 	static const uint16_t ids[] = {0x01, 0x05, 0x09, 0x10, 0x11};
@@ -658,7 +682,21 @@ static void test_caps(void **state)
 	assert_int_equal(caps.msix.pending_offset, 0x3000);
 	assert_int_equal(m.writes, 0);
 
+	/* Each kind a second time, behind all others: it does not count. */
+	cap(&m, 0xd0, PCI_CAP_MSIX, 0xe0, 0x8004);
+	cap(&m, 0xe0, PCI_CAP_PCIE, 0xe4, 0x0091);
+	cap(&m, 0xe4, PCI_CAP_PM, 0xe8, 0x0002);
+	cap(&m, 0xe8, PCI_CAP_MSIX, 0xf4, 0x0001);
+	poke(&m, 0xec, 4, 0x1001, 0);
+	cap(&m, 0xf4, PCI_CAP_MSI, 0x00, 0x0000);
+	assert_int_equal(count_caps(&config), 9);
+	struct pci_caps again;
+
+	pci_caps_read(&config, &again);
+	assert_memory_equal(&again, &caps, sizeof(caps));
+
 	/* No list without the status bit; CardBus has its pointer elsewhere. */
+	build_caps(&m);
 	poke(&m, PCI_STATUS, 2, 0x0200, 0);
 	assert_int_equal(pci_cap_find(&config, PCI_CAP_PM), 0);
 	poke(&m, PCI_STATUS, 2, 0x0210, 0);

@@ -628,6 +628,41 @@ static void test_errors(void **state)
 	}
 }
 
+/* A build without drivers still has none, and says what else there is. */
+static void test_no_drivers(void **state)
+{
+	static const struct {
+		const char *string;
+		unsigned column; /* 0: no error */
+		const char *text;
+	} rows[] = {
+	    {"class=02*, driver=none", 0, NULL},
+	    {"driver=ata", 8, "no such driver: \"ata\"; valid here: none"},
+	    {"device=ata, driver=none", 8,
+	     "no such driver: \"ata\"; valid here: nothing, for there is no driver"},
+	};
+	static const struct pci_driver nameless = {.device = "class=02*"};
+	static struct pci_match_rules rules;
+	size_t i, count;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		for (count = 0; count <= 1; count++) {
+			struct sink s = {0};
+
+			assert_int_equal(pci_match_parse(&rules, PCI_MATCH_RULES, rows[i].string,
+							 &nameless, count, record, &s),
+					 rows[i].column != 0);
+			assert_int_equal(s.warnings, 0);
+			if (!rows[i].column)
+				continue;
+			assert_int_equal(s.all[0].code, PCI_MATCH_E_DRIVER);
+			assert_int_equal(s.all[0].column, rows[i].column);
+			assert_string_equal(s.all[0].text, rows[i].text);
+		}
+	}
+}
+
 /* A rule with an error is dropped, the others keep their numbers. */
 static void test_dropped_rule(void **state)
 {
@@ -1199,14 +1234,15 @@ static void test_patterns(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_vectors),      cmocka_unit_test(test_rules),
-	    cmocka_unit_test(test_selections),   cmocka_unit_test(test_errors),
-	    cmocka_unit_test(test_dropped_rule), cmocka_unit_test(test_warnings),
-	    cmocka_unit_test(test_limits),       cmocka_unit_test(test_conceal),
-	    cmocka_unit_test(test_first),        cmocka_unit_test(test_possible),
-	    cmocka_unit_test(test_compat),       cmocka_unit_test(test_records),
-	    cmocka_unit_test(test_accepts),      cmocka_unit_test(test_option_int),
-	    cmocka_unit_test(test_option_bool),  cmocka_unit_test(test_patterns),
+	    cmocka_unit_test(test_vectors),    cmocka_unit_test(test_rules),
+	    cmocka_unit_test(test_selections), cmocka_unit_test(test_errors),
+	    cmocka_unit_test(test_no_drivers), cmocka_unit_test(test_dropped_rule),
+	    cmocka_unit_test(test_warnings),   cmocka_unit_test(test_limits),
+	    cmocka_unit_test(test_conceal),    cmocka_unit_test(test_first),
+	    cmocka_unit_test(test_possible),   cmocka_unit_test(test_compat),
+	    cmocka_unit_test(test_records),    cmocka_unit_test(test_accepts),
+	    cmocka_unit_test(test_option_int), cmocka_unit_test(test_option_bool),
+	    cmocka_unit_test(test_patterns),
 	};
 
 	return cmocka_run_group_tests_name("pci_match", tests, NULL, NULL);

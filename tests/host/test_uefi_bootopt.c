@@ -115,9 +115,10 @@ static void check_text(const uint8_t *path, const char *want)
 	assert_int_equal(n, strlen(want));
 	for (size_t i = 0; i <= (size_t)n; i++)
 		assert_int_equal(out[i], want[i]);
-	/* exactly enough room, and one character less */
+	/* exactly enough room, and less */
 	assert_int_equal(devpath_file_text(path, out, (size_t)n + 1), n);
-	assert_int_equal(devpath_file_text(path, out, (size_t)n), -ENOSPC);
+	for (size_t max = 0; max <= (size_t)n; max++)
+		assert_int_equal(devpath_file_text(path, out, max), -ENOSPC);
 }
 
 static void test_file_text(void **state)
@@ -174,6 +175,13 @@ static void test_option(void **state)
 	assert_int_equal(bootopt_parse(option, whole, &o), 0);
 	assert_int_equal(o.data_size, 0);
 	assert_null(o.data);
+	/* FilePathListLength without the path's end, and within a node. */
+	for (size_t list = 0; list < sizeof(short_hd); list++) {
+		uint8_t bad[sizeof(option)];
+		memcpy(bad, option, sizeof(bad));
+		bad[4] = (uint8_t)list;
+		assert_int_equal(bootopt_parse(bad, sizeof(bad), &o), -EINVAL);
+	}
 }
 
 static void test_bootable(void **state)
@@ -256,6 +264,10 @@ static void test_words(void **state)
 	assert_int_equal(bootopt_words("abc", 3, false, out, 4), 0);
 	assert_int_equal(bootopt_words("abcd", 4, false, out, 4), -ENOSPC);
 	assert_string_equal(out, "");
+	/* no room, not even for the NUL */
+	memcpy(out, "zzz", 4);
+	assert_int_equal(bootopt_words("", 0, false, out, 0), -ENOSPC);
+	assert_string_equal(out, "zzz");
 	/* EDK2 marks entries that it made itself with a GUID */
 	static const uint8_t guid[16] = {0x4e, 0xac, 0x08, 0x81, 0x11, 0x9f, 0x59, 0x4d,
 					 0x85, 0x0e, 0xe2, 0x1a, 0x52, 0x2c, 0x59, 0xb2};

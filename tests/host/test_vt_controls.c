@@ -289,6 +289,52 @@ static void other_cpus(void **state)
 	assert_string_equal(missing, "the boot CPU's EPT capabilities");
 }
 
+/* A CPU that meets each requirement, but cannot have a word as the boot CPU has it. */
+static void words_of_other_cpus(void **state)
+{
+	static const struct {
+		unsigned int msr; /* offset from 480h */
+		uint64_t clear, set;
+		const char *missing;
+	} cases[] = {
+	    {0, 0, 0, NULL},
+	    /* posted interrupts, bit 7, that cannot be off */
+	    {0xd, 0, UINT64_C(0x8000000080), "the boot CPU's pin-based controls"},
+	    /* I/O bitmaps */
+	    {0xe, UINT64_C(1) << 57, 0, "the boot CPU's processor-based controls"},
+	    /* RDTSCP, XSAVES */
+	    {0xb, UINT64_C(1) << 35, 0, "the boot CPU's secondary controls"},
+	    {0xb, UINT64_C(1) << 52, 0, "the boot CPU's secondary controls"},
+	    /* BNDCFGS: cleared on exit, loaded on entry */
+	    {0xf, UINT64_C(1) << 55, 0, "the boot CPU's VM-exit controls"},
+	    {0x10, UINT64_C(1) << 48, 0, "the boot CPU's VM-entry controls"},
+	    /* SDM 3D A.10: 2-MByte pages; INVVPID for one context, for all */
+	    {0xc, UINT64_C(1) << 16, 0, "the boot CPU's EPT capabilities"},
+	    {0xc, UINT64_C(1) << 41, 0, "the boot CPU's EPT capabilities"},
+	    {0xc, UINT64_C(1) << 42, 0, "the boot CPU's EPT capabilities"},
+	};
+	const struct vt_wants wants = {.io_bitmaps = true};
+	struct vt_caps boot = caps_named("Skylake-X");
+	struct vt_controls c;
+	const char *missing = NULL;
+
+	(void)state;
+	assert_int_equal(vt_controls_resolve(&boot, &wants, &c, &missing), 0);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		uint64_t msr[17];
+
+		memcpy(msr, cpus[8].msr, sizeof(msr));
+		assert_string_equal(cpus[8].name, "Core i7 (Skylake-X)");
+		msr[cases[i].msr] = (msr[cases[i].msr] & ~cases[i].clear) | cases[i].set;
+		struct vt_caps caps = caps_from(msr);
+		missing = NULL;
+		assert_int_equal(vt_controls_check(&caps, &c, &missing),
+				 cases[i].missing ? -ENODEV : 0);
+		if (cases[i].missing)
+			assert_string_equal(missing, cases[i].missing);
+	}
+}
+
 static void wants_are_applied(void **state)
 {
 	struct vt_caps caps = caps_named("Broadwell");
@@ -306,6 +352,17 @@ static void wants_are_applied(void **state)
 	caps.true_proc &= ~(UINT64_C(1) << 57);
 	assert_int_equal(vt_controls_resolve(&caps, &wants, &c, &missing), -ENODEV);
 	assert_string_equal(missing, "I/O bitmaps");
+	caps = caps_named("Broadwell");
+	caps.true_proc &= ~(UINT64_C(1) << 59);
+	assert_int_equal(vt_controls_resolve(&caps, &wants, &c, &missing), -ENODEV);
+	assert_string_equal(missing, "monitor trap flag");
+	wants.mtf = false;
+	assert_int_equal(vt_controls_resolve(&caps, &wants, &c, &missing), 0);
+	/* SDM 3C table 25-6: bit 18 is reserved and 0, so no CPU can set it. */
+	wants.proc_exiting |= 1u << 18;
+	assert_int_equal(vt_controls_resolve(&caps, &wants, &c, &missing), -ENODEV);
+	assert_string_equal(missing, "an exit control that the configuration needs");
+	wants.proc_exiting = VT_PROC_MWAIT;
 	caps = caps_named("Skylake-X");
 	caps.proc2 |= UINT64_C(1) << 49;
 	assert_int_equal(vt_controls_resolve(&caps, &wants, &c, &missing), 0);
@@ -444,10 +501,15 @@ static void exit_reasons(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(words_of_real_cpus), cmocka_unit_test(each_lack_is_named),
-	    cmocka_unit_test(pairs_and_vpid),     cmocka_unit_test(wants_are_applied),
-	    cmocka_unit_test(other_cpus),         cmocka_unit_test(reads_only_what_exists),
-	    cmocka_unit_test(vmcs_fields),        cmocka_unit_test(vmcs_spot_checks),
+	    cmocka_unit_test(words_of_real_cpus),
+	    cmocka_unit_test(each_lack_is_named),
+	    cmocka_unit_test(pairs_and_vpid),
+	    cmocka_unit_test(wants_are_applied),
+	    cmocka_unit_test(other_cpus),
+	    cmocka_unit_test(words_of_other_cpus),
+	    cmocka_unit_test(reads_only_what_exists),
+	    cmocka_unit_test(vmcs_fields),
+	    cmocka_unit_test(vmcs_spot_checks),
 	    cmocka_unit_test(exit_reasons),
 	};
 
