@@ -543,7 +543,7 @@ static int set_small(struct config *config, const struct config_key *key, const 
 		if (!err)
 			memcpy(field, &u64, sizeof(u64));
 		return err;
-	case CONFIG_TYPE_STRING:
+	case CONFIG_TYPE_STRING: /* cannot be: the caller copies strings itself */
 		return -EINVAL;
 	}
 	if (!err)

@@ -87,7 +87,7 @@ static size_t subject(enum pci_key_number key, const struct pci_function *f, cha
 		put_hex(&t, f->header_type, 2);
 		break;
 	case PCI_KEY_DEVICE:
-	case PCI_KEY_NUMBER:
+	case PCI_KEY_NUMBER: /* cannot be: the matcher treats both itself */
 		break;
 	}
 	return (size_t)(t.at - buffer);
