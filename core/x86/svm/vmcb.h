@@ -124,11 +124,12 @@ enum svm_exit {
 #define SVM_EVENT_VALID       (UINT64_C(1) << 31)
 #define SVM_EVENT_ERROR(e)    ((uint64_t)(e) << 32)
 
-/* VMCB clean bits (0C0h), APM 2 table 15-8: set = unchanged since the last #VMEXIT on this CPU. */
+/* VMCB clean bits (0C0h), APM 2 15.15.3: set = unchanged since the last #VMEXIT on this CPU. The
+ * fields of each group: clean.c. */
 #define SVM_CLEAN_I    (UINT32_C(1) << 0) /* intercepts, TSC offset, pause filter */
 #define SVM_CLEAN_IOPM (UINT32_C(1) << 1) /* IOPM and MSRPM bases */
 #define SVM_CLEAN_ASID (UINT32_C(1) << 2)
-#define SVM_CLEAN_TPR  (UINT32_C(1) << 3) /* 060h except the vector */
+#define SVM_CLEAN_TPR  (UINT32_C(1) << 3) /* 060h */
 #define SVM_CLEAN_NP   (UINT32_C(1) << 4) /* N_CR3, G_PAT, nested control */
 #define SVM_CLEAN_CRX  (UINT32_C(1) << 5) /* CR0, CR3, CR4, EFER */
 #define SVM_CLEAN_DRX  (UINT32_C(1) << 6) /* DR6, DR7 */
@@ -138,6 +139,7 @@ enum svm_exit {
 #define SVM_CLEAN_LBR  (UINT32_C(1) << 10) /* DBGCTL, BR_*, LASTEXCP* */
 #define SVM_CLEAN_AVIC (UINT32_C(1) << 11)
 #define SVM_CLEAN_CET  (UINT32_C(1) << 12) /* S_CET, SSP, ISST */
+#define SVM_CLEAN_ALL  UINT32_C(0x1fff)
 
 /* Control area (APM 2 appendix B, table B-1). */
 struct vmcb_control {
