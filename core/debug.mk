@@ -1,4 +1,5 @@
-# The same image with CONFIG_TEST_CALLS: VMM calls that tests need and a product must not have.
+# The same image with CONFIG_TEST_CALLS: audits before each entry (core/audit.h), and VMM calls that tests need and a
+# product must not have.
 # SPDX-License-Identifier: BSD-3-Clause
 
 DEBUG_OBJS := $(VMM_C:%.c=$(B)/debug/%.o)

@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "core/mm/pgtable.h"
 #include "core/addr.h"
+#include "core/audit.h"
 #include "core/errno.h"
 
 #define ENTRIES   512u
@@ -47,6 +48,15 @@ static int split(struct pt *pt, uint64_t *entry, unsigned level)
 	return 0;
 }
 
+/* Does a CPU that has cached `old` have more rights, or others, than `new` gives? */
+static bool takes(const struct pt_format *f, uint64_t old, uint64_t new, unsigned level)
+{
+	if (!f->is_present(old))
+		return false;
+	return !f->is_leaf(old, level) || !f->is_present(new) || (f->perm(old) & ~f->perm(new)) ||
+	       leaf_pa(old, level) != leaf_pa(new, level) || f->type(old) != f->type(new);
+}
+
 static void free_below(struct pt *pt, uint64_t entry, unsigned level)
 {
 	if (!pt->format->is_present(entry) || pt->format->is_leaf(entry, level))
@@ -74,8 +84,11 @@ static int map_level(struct pt *pt, uint64_t table, unsigned level, uint64_t va,
 		if (part == span &&
 		    (perm == 0 || (level <= pt->max_leaf_level && (pa & (span - 1)) == 0))) {
 			uint64_t old = *entry;
+			uint64_t new = perm ? f->leaf(pa, level, perm, type) : 0;
 
-			entry_set(entry, perm ? f->leaf(pa, level, perm, type) : 0);
+			entry_set(entry, new);
+			if (AUDIT && pt->taken && takes(f, old, new, level))
+				pt->taken(pt->arg);
 			free_below(pt, old, level);
 		} else if (perm || f->is_present(*entry)) {
 			if (!f->is_present(*entry) || f->is_leaf(*entry, level)) {

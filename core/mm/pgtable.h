@@ -35,6 +35,9 @@ struct pt {
 	/* Where the caller can read and write a table. */
 	uint64_t *(*at)(void *arg, uint64_t pa);
 	void *arg;
+	/* Audit: a right is gone that a CPU may have cached, be it that a leaf is removed, narrowed
+	 * or leads elsewhere, or that a table is taken out. NULL: nobody asks. */
+	void (*taken)(void *arg);
 };
 
 /*

@@ -1,6 +1,7 @@
 /* Nested page tables: what guest-physical memory the guest sees, and where accesses exit. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "core/vm/nested.h"
+#include "core/audit.h"
 #include "core/errno.h"
 #include "core/log.h"
 #include "core/mm/pages.h"
@@ -77,7 +78,10 @@ static void release_and_flush(bool flush)
 	}
 }
 
-static struct pt nested = {.alloc = pages_table_alloc, .free = table_free, .at = pages_table_at};
+static struct pt nested = {.alloc = pages_table_alloc,
+			   .free = table_free,
+			   .at = pages_table_at,
+			   .taken = AUDIT ? audit_taken : NULL};
 
 static bool in_region(uint64_t gpa, uint64_t size)
 {

@@ -1,5 +1,6 @@
 /* AMD-V exits: handlers that translate, the total table, the dispatcher. */
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "core/audit.h"
 #include "core/log.h"
 #include "core/panic.h"
 #include "core/vm/cpuid.h"
@@ -471,6 +472,7 @@ void svm_exit(struct vcpu *v)
 	if (__builtin_expect(!row->handler, 0))
 		row = &row_unexpected;
 
+	audit_svm_exit(v);
 	v->gpr[GPR_RAX] = b->save.rax;
 	v->exit_count[number]++;
 	if (__builtin_expect((b->control.exitintinfo & SVM_EVENT_VALID) != 0, 0))
@@ -494,4 +496,5 @@ void svm_exit(struct vcpu *v)
 	if (result == EXIT_ADVANCE)
 		svm_advance(v, instruction_length(v, row, number));
 	b->save.rax = v->gpr[GPR_RAX];
+	audit_svm_entry(v);
 }

@@ -1,6 +1,7 @@
 /* AMD-V: switching it on and off, the guest's state, and the operations of the vendor contract. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "core/x86/svm/svm.h"
+#include "core/audit.h"
 #include "core/errno.h"
 #include "core/log.h"
 #include "core/mm/pages.h"
@@ -164,6 +165,7 @@ static _Noreturn void svm_run(struct vcpu *v)
 	v->active = true;
 	svm_vmcb(v)->save.rax = v->gpr[GPR_RAX];
 	svm_vmload(v->vendor_pa);
+	audit_svm_start(v);
 	svm_run_loop(v);
 }
 

@@ -1,5 +1,6 @@
 /* VT-x exits: handlers that translate, the total table, the dispatcher. */
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "core/audit.h"
 #include "core/log.h"
 #include "core/panic.h"
 #include "core/vm/cpuid.h"
@@ -538,6 +539,7 @@ void vt_exit(struct vcpu *v)
 		v->exit_count[VT_REASON_CPUID]++;
 		cpuid_emulate(v);
 		vt_advance(v, vt_read32(VMCS_EXIT_INSTRUCTION_LENGTH));
+		audit_vt_entry(v);
 		return;
 	}
 	if (__builtin_expect((reason & VT_REASON_ENTRY_FAILED) != 0, 0))
@@ -565,4 +567,5 @@ void vt_exit(struct vcpu *v)
 		startup_check(v);
 		vt_activity_update(v);
 	}
+	audit_vt_entry(v);
 }

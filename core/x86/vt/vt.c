@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "core/x86/vt/vt.h"
 #include "core/addr.h"
+#include "core/audit.h"
 #include "core/errno.h"
 #include "core/mm/pages.h"
 #include "core/mm/vmmap.h"
@@ -327,6 +328,8 @@ static _Noreturn void vt_run(struct vcpu *v)
 	v->active = true;
 	bochs_run(v);
 	vt_activity_update(v);
+	audit_vt_flush(); /* in cpu_on(); no guest has run since */
+	audit_vt_entry(v);
 	vt_run_loop(v);
 }
 
@@ -586,6 +589,7 @@ static void vt_paging(const struct vcpu *v, struct gwalk_cpu *cpu, uint64_t buff
 static void vt_flush(struct vcpu *v)
 {
 	(void)v;
+	audit_vt_flush();
 	invept(vt_controls.invept_single ? INVEPT_SINGLE : INVEPT_ALL, eptp());
 }
 
