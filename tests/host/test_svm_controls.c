@@ -115,8 +115,10 @@ static void resolves(void **state)
 	/* VMRUN VMMCALL VMLOAD VMSAVE STGI CLGI SKINIT, XSETBV */
 	assert_int_equal(c.intercept[4], 0x207f);
 	assert_int_equal(c.needs, NEED(RDTSCP) | NEED(INVPCID) | NEED(XSAVES) | NEED(CET_STATE));
-	assert_true(c.nrips && c.decode_assists && c.vmcb_clean && c.flush_by_asid && c.lbr &&
-		    c.sss);
+	assert_true(c.nrips && c.decode_assists && c.flush_by_asid && c.lbr && c.sss);
+
+	/* table 15-9: thirteen groups, the last of them for shadow stacks */
+	assert_int_equal(c.clean, 0x1fff);
 
 	wants = (struct svm_wants){.io = true, .r_init = true};
 	assert_int_equal(svm_controls_resolve(&bulldozer, &wants, &c, &missing), 0);
@@ -124,6 +126,13 @@ static void resolves(void **state)
 	assert_int_equal(c.intercept[3], 0x9c440002);
 	assert_int_equal(c.needs, NEED(RDTSCP) | NEED(INVPCID) | NEED(XSAVES));
 	assert_false(c.sss);
+	assert_int_equal(c.clean, 0xfff);
+
+	struct svm_caps old = bulldozer;
+
+	old.features &= ~SVM_FEATURE_VMCB_CLEAN;
+	assert_int_equal(svm_controls_resolve(&old, &wants, &c, &missing), 0);
+	assert_int_equal(c.clean, 0);
 }
 
 static void refuses(void **state)

@@ -56,10 +56,11 @@ int svm_controls_resolve(const struct svm_caps *caps, const struct svm_wants *wa
 		intercept_set(out, SVM_EXIT_EXCP0 + EXCEPTION_SX);
 	out->nrips = (caps->features & SVM_FEATURE_NRIPS) != 0;
 	out->decode_assists = (caps->features & SVM_FEATURE_DECODE_ASSISTS) != 0;
-	out->vmcb_clean = (caps->features & SVM_FEATURE_VMCB_CLEAN) != 0;
 	out->flush_by_asid = (caps->features & SVM_FEATURE_FLUSH_BY_ASID) != 0;
 	out->lbr = (caps->features & SVM_FEATURE_LBR) != 0;
 	out->sss = (caps->features & SVM_FEATURE_SSS) != 0;
+	if (caps->features & SVM_FEATURE_VMCB_CLEAN)
+		out->clean = out->sss ? SVM_CLEAN_ALL : SVM_CLEAN_ALL & ~SVM_CLEAN_CET;
 	/* These run in an SVM guest without any control; the LBR stack has no documented switch of
 	 * its own. */
 	out->needs = FEATURE_NEED_BIT(FEATURE_NEED_RDTSCP) |

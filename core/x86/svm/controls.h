@@ -45,7 +45,8 @@ struct svm_controls {
 	uint32_t intercept[6]; /* VMCB 000h..014h: CR, DR, exceptions, and enum svm_intercept
 				  words 3..5 */
 	uint64_t needs;        /* FEATURE_NEED_BIT() that are met */
-	bool nrips, decode_assists, vmcb_clean, flush_by_asid, lbr, sss;
+	uint32_t clean; /* SVM_CLEAN_* that are set after each exit; 0: the CPU has no clean bits */
+	bool nrips, decode_assists, flush_by_asid, lbr, sss;
 };
 
 /* Resolves; 0, or -ENODEV with *missing: "AMD-V", "AMD-V (disabled by the firmware)", "nested

@@ -473,6 +473,7 @@ void svm_exit(struct vcpu *v)
 		row = &row_unexpected;
 
 	audit_svm_exit(v);
+	b->control.clean = svm_controls.clean; /* whoever writes a field clears its group's bit */
 	v->gpr[GPR_RAX] = b->save.rax;
 	v->exit_count[number]++;
 	if (__builtin_expect((b->control.exitintinfo & SVM_EVENT_VALID) != 0, 0))

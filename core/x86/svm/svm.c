@@ -49,7 +49,11 @@ static int svm_probe(const char **reason)
 	static const struct svm_wants wants = {.io = true};
 	struct svm_caps caps = caps_read();
 
-	return svm_controls_resolve(&caps, &wants, &svm_controls, reason);
+	int err = svm_controls_resolve(&caps, &wants, &svm_controls, reason);
+
+	if (AUDIT) /* also where the CPU ignores them, so that they are audited */
+		svm_controls.clean = SVM_CLEAN_ALL;
+	return err;
 }
 
 /* Two bits a register, read then write; ranges of 2000h registers, 2 KiB each (APM 2 15.11). */
