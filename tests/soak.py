@@ -41,7 +41,7 @@ def main():
     p.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1), help="machines at a time")
     p.add_argument("--planned", action="store_true", help="also the rows that make check leaves out")
     a = p.parse_args()
-    table = [r for r in rows.ROWS + (rows.PLANNED_ROWS if a.planned else []) if r.emu == a.emu]
+    table = [r for r in rows.ROWS + (rows.PLANNED_ROWS if a.planned else []) if r.emu == a.emu and not r.elf]
     choose = random.Random(a.seed)
     plan = [(n, choose.choice(table)) for n in range(a.boots)]
     failed, times = 0, []

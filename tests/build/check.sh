@@ -28,13 +28,13 @@ step()
 	fi
 }
 
-# build DIRECTORY CONFIG VARIABLE...: the image, the loader, and every header alone
+# build DIRECTORY CONFIG VARIABLE...: the image, that with audits, the loader, and every header alone
 build()
 {
 	dir=$1 config=$2
 	shift 2
 	[ -e "$dir/deps/ready" ] || seed_deps "$dir" || return 1
-	make -j2 B="$dir" KCONFIG_CONFIG="$config" "$@" all check-headers "$dir/guest.elf"
+	make -j2 B="$dir" KCONFIG_CONFIG="$config" "$@" all "$dir/bitvisor-debug.elf" check-headers "$dir/guest.elf"
 }
 
 # host DIRECTORY VARIABLE...

@@ -10,7 +10,7 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import rows  # noqa: E402
-from lib import facts  # noqa: E402
+from lib import debugimage, facts  # noqa: E402
 from lib.machine import LOGS, Machine  # noqa: E402
 
 
@@ -82,6 +82,8 @@ def bare(testrun_uid):
 def machine(request, row):
     """A machine of this row with the guest's shell; one boot for all tests of a module that only look."""
     as_bare = request.config.getoption("--as-bare") or request.module.__name__ == "test_bare"
+    if row.elf:
+        debugimage.build()
     module = request.module.__name__.removeprefix("test_")
     with Machine(f"{module}-{row.name}", bare=as_bare, **row.options()) as m:
         yield m.boot()

@@ -3,6 +3,8 @@
 
 import dataclasses
 
+from lib import debugimage
+
 
 @dataclasses.dataclass(frozen=True)
 class Row:
@@ -17,12 +19,13 @@ class Row:
     net: str = "e1000"
     cpu: str = ""  # model; "" = the runner's choice: EPYC in QEMU (AMD-V), Haswell in Bochs (VT-x)
     startup: str = ""  # vmm.startup; "" = its default
+    elf: str = ""  # "debug": the image that audits itself
     fast: bool = False  # also in make check-fast
 
     @property
     def name(self):
         usual = Row(self.emu, self.fw, self.cpus, self.kernel)
-        fields = ("vmm_as", "disk", "net", "cpu", "startup")
+        fields = ("vmm_as", "disk", "net", "cpu", "startup", "elf")
         more = [getattr(self, f) for f in fields if getattr(self, f) != getattr(usual, f)]
         return "-".join([self.emu, self.fw, f"{self.cpus}cpu", self.kernel, *more])
 
@@ -30,6 +33,8 @@ class Row:
         """As keyword arguments of Machine."""
         values = dataclasses.asdict(self)
         del values["fast"]
+        if values.pop("elf"):
+            values["elf"] = debugimage.ELF
         if startup := values.pop("startup"):
             values["words"] = (f"vmm.startup={startup}",)
         if self.emu == "bochs":
@@ -56,6 +61,13 @@ ROWS = [
     Row("qemu", "uefi-bootopt", 2, "6.12"),
     Row("qemu", "uefi-bootopt", 4, "6.1", net="e1000e"),
     Row("qemu", "uefi-iso", 2, "6.1"),
+    Row("qemu", "bios", 2, "6.12", elf="debug"),
+    Row("qemu", "uefi-shell", 1, "6.12", elf="debug"),
+]
+
+# Only in the product: slow.
+SLOW_ROWS = [
+    Row("bochs", "bios", 1, "6.1", elf="debug"),
 ]
 
 # Written, and not yet supported by the VMM: a row moves up when it is. None of these counts as run or skipped.
@@ -70,7 +82,7 @@ BARE_ROWS = [
 ]
 
 # The product, for `make check-all`.
-ALL_ROWS = ROWS + [
+ALL_ROWS = SLOW_ROWS + ROWS + [
     row
     for fw in sorted({r.fw for r in ROWS if r.emu == "qemu"})
     for cpus in sorted({r.cpus for r in ROWS if r.emu == "qemu"})
