@@ -1,7 +1,8 @@
 #!/usr/bin/python3
-"""Check that every link and every path of the tree that the documents mention leads somewhere."""
+"""Check that every link, path of the tree and test that the documents mention exists."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+import ast
 import glob
 import os
 import re
@@ -16,6 +17,13 @@ CODE = re.compile(r"(`+)(.+?)\1", re.S)
 FENCE = re.compile(r"^```.*?^```[ \t]*$", re.M | re.S)
 HEADING = re.compile(r"^#+ +(.+?) *#*$", re.M)
 WORD = re.compile(r"[\w./*{}<>,$+@:~=-]+")
+# A test as it is cited: FILE::NAME (FILE::{A,B} is two). A case of the guest kernel is cited by its file alone.
+TEST = re.compile(r"tests/[\w./-]+\.(?:py|c)::")
+CMOCKA = re.compile(r"\bcmocka_unit_test(?:_setup|_teardown|_setup_teardown|_prestate)?\(\s*(\w+)")
+COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.S)
+# A table whose last column has this name lists promises: each row cites a test, or says that there is none.
+SHOWN = "shown by"
+NO_TEST = "no test"
 # A name of its own with one of these endings is a file somewhere in the tree.
 ENDINGS = (".c", ".h", ".S", ".py", ".mk", ".lds", ".sh", ".md", ".list", ".ini")
 
@@ -54,6 +62,16 @@ def expand(word):
     return [word]
 
 
+def tests_of(path):
+    """Names of the tests that a file runs: pytest's functions, or what a host test hands to cmocka."""
+    with open(os.path.join(TOP, path), encoding="utf-8") as f:
+        text = f.read()
+    if path.endswith(".py"):
+        names = {n.name for n in ast.parse(text).body if isinstance(n, ast.FunctionDef)}
+        return {n for n in names if n.startswith("test_")}
+    return set(CMOCKA.findall(COMMENT.sub("", text)))
+
+
 class Checker:
     def __init__(self):
         self.files, self.folders = tracked()
@@ -61,6 +79,7 @@ class Checker:
         self.names = {os.path.basename(n) for n in self.files}
         self.faults = []
         self.count = 0
+        self.tests = 0
 
     def fault(self, document, text, position, what):
         self.faults.append(f"{document}:{text.count(chr(10), 0, position) + 1}: {what}")
@@ -93,6 +112,10 @@ class Checker:
             return
         if word.startswith("/") or word.startswith("-") or ".." in word:
             return
+        if "::" in word:
+            for one in expand(word):
+                self.test(document, text, position, one)
+            return
         first = word.split("/")[0]
         listed = word.endswith(ENDINGS)  # a file of ours by its look, wherever it is said to lie
         for one in expand(word):
@@ -107,6 +130,32 @@ class Checker:
             if not good:
                 self.fault(document, text, position, f"{bare}: no such file in the tree")
 
+    def test(self, document, text, position, word):
+        """A cited test: the file is there, and runs a test of that name."""
+        path, _, test = word.partition("::")
+        if not path.startswith("tests/"):  # :: of something else
+            return
+        self.tests += 1
+        if path not in self.files:
+            self.fault(document, text, position, f"{path}: no such file in the tree")
+        elif test not in tests_of(path):
+            self.fault(document, text, position, f"{path} has no test {test or 'without a name'}")
+
+    def promises(self, document, text):
+        """Each row of a table of promises cites a test."""
+        inside = False
+        position = 0
+        for line in text.splitlines(keepends=True):
+            cells = [c.strip() for c in line.strip().strip("|").split("|")] if line.startswith("|") else []
+            if not cells:
+                inside = False
+            elif not inside:
+                inside = cells[-1] == SHOWN
+            elif not set(line) <= set("|-: \n"):
+                if not TEST.search(cells[-1]) and "tests/guest/cases/" not in cells[-1] and NO_TEST not in cells[-1]:
+                    self.fault(document, text, position, f'a row of a table "{SHOWN}" cites no test')
+            position += len(line)
+
     def document(self, name):
         with open(os.path.join(TOP, name), encoding="utf-8") as f:
             text = f.read()
@@ -115,6 +164,7 @@ class Checker:
         without_code = CODE.sub(lambda m: re.sub(r"[^\n]", " ", m[0]), plain)
         for m in LINK.finditer(without_code):
             self.link(name, text, m.start(), m[1])
+        self.promises(name, plain)
         # In fences only what names a folder of the tree first: a map of the tree, a command.
         for fence in FENCE.finditer(text):
             for w in WORD.finditer(fence[0]):
@@ -136,7 +186,7 @@ def main():
     if not c.count:
         print("check_docs: nothing was checked")
     elif not c.faults:
-        print(f"  DOCS    {len(documents)} documents, {c.count} links and paths")
+        print(f"  DOCS    {len(documents)} documents, {c.count} links and paths, {c.tests} tests")
     return 1 if c.faults or not c.count else 0
 
 
