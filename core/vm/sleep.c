@@ -9,17 +9,24 @@
 #include "core/vm/gmem.h"
 #include "core/vm/io.h"
 
-static uint16_t s3_type[2]; /* SLP_TYP of S3 in PM1a and PM1b control, shifted into place */
+static struct {
+	uint16_t port;
+	uint16_t s3_type; /* SLP_TYP of S3, shifted into place */
+} pm1[2];                 /* PM1a and PM1b control */
 static bool has_s3;
 static uint8_t *writable_dsdt;
 static uint32_t dsdt_bytes;
 
 static void pm1_control(void *arg, const struct io_access *io, uint32_t *value)
 {
-	uint16_t type = s3_type[(uintptr_t)arg];
+	unsigned which = (uintptr_t)arg & 1;
+	int shift = 8 * ((int)io->port - pm1[which].port);
+	uint64_t bits = *value & ((UINT64_C(1) << 8 * io->size) - 1);
 
-	if (io->write && io->size >= 2 && has_s3 && (*value & FADT_SLP_EN) &&
-	    (*value & FADT_SLP_TYP_MASK) == type) {
+	/* as the register sees it: type and enable may come in a byte, or behind other registers */
+	bits = shift >= 0 ? bits << shift : bits >> -shift;
+	if (io->write && has_s3 && (bits & FADT_SLP_EN) &&
+	    (bits & FADT_SLP_TYP_MASK) == pm1[which].s3_type) {
 		log_printf("Suspend to RAM refused: not supported yet\n");
 		return;
 	}
@@ -28,8 +35,10 @@ static void pm1_control(void *arg, const struct io_access *io, uint32_t *value)
 
 static void watch(const struct acpi_gas *reg, uintptr_t which)
 {
-	if (reg->address && reg->space == ACPI_SPACE_IO)
-		io_trap((uint16_t)reg->address, 2, pm1_control, (void *)which);
+	if (!reg->address || reg->space != ACPI_SPACE_IO)
+		return;
+	pm1[which].port = (uint16_t)reg->address;
+	io_trap(pm1[which].port, 2, pm1_control, (void *)which);
 }
 
 void sleep_init(void)
@@ -50,8 +59,8 @@ void sleep_init(void)
 	if (!dsdt || dsdt_sleep_type(dsdt, len, 3, &s3) != 0)
 		return; /* no S3 on this machine */
 	has_s3 = true;
-	s3_type[0] = (uint16_t)(s3.slp_typ_a << FADT_SLP_TYP_SHIFT);
-	s3_type[1] = (uint16_t)(s3.slp_typ_b << FADT_SLP_TYP_SHIFT);
+	pm1[0].s3_type = (uint16_t)(s3.slp_typ_a << FADT_SLP_TYP_SHIFT);
+	pm1[1].s3_type = (uint16_t)(s3.slp_typ_b << FADT_SLP_TYP_SHIFT);
 	watch(&fadt.pm1a_cnt, 0);
 	watch(&fadt.pm1b_cnt, 1);
 	writable_dsdt = vmmap_device(fadt.dsdt, len);
