@@ -227,8 +227,9 @@ static bool started; /* the guest owns the machine: no way back */
 static void call_start(struct vcpu *v)
 {
 	v->gpr[GPR_RAX] = 0;
-	if (!started)
-		sleep_hide();
+	if (started || start_boot_info()->firmware != BOOT_UEFI || vmm_ops->cpl(v) != 0)
+		return;
+	sleep_hide();
 	started = true;
 }
 VMCALL("boot_start", call_start);

@@ -228,9 +228,15 @@ static enum exit_result exit_db(struct vcpu *v)
 
 	if (v->step.active)
 		return step_exception(v, VECTOR_DB);
+	bool traced = v->step.rflags & RFLAGS_TF;
+
 	b->control.intercept[2] &= ~(1u << VECTOR_DB);
-	b->control.clean &= ~SVM_CLEAN_I;
+	if (!traced)
+		b->save.dr6 = (b->save.dr6 & ~DR6_BS) | (v->step.dr6 & DR6_BS);
+	b->control.clean &= ~(SVM_CLEAN_I | SVM_CLEAN_DRX);
 	v->nmi_blocked = false;
+	if (traced || b->save.dr6 != v->step.dr6) /* the guest's own trap or breakpoint */
+		emulate_exception(v, VECTOR_DB, 0);
 	if (v->nmi_pending)
 		svm_inject_nmi(v);
 	return EXIT_RESUME;
@@ -264,6 +270,8 @@ static enum exit_result exit_iret(struct vcpu *v)
 	b->control.intercept[3] &= ~SVM_INTERCEPT_IRET;
 	b->control.clean &= ~SVM_CLEAN_I;
 	b->control.intercept[2] |= 1u << VECTOR_DB;
+	v->step.rflags = b->save.rflags;
+	v->step.dr6 = b->save.dr6;
 	b->save.rflags |= RFLAGS_TF;
 	return EXIT_RESUME;
 }
