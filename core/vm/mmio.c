@@ -268,13 +268,15 @@ static void fetch(struct vcpu *v, enum insn_mode mode, struct fetched *f)
  * instruction, so that bytes of two are seen, or of one that did not exit: the guest tries again.
  */
 #define STUCK_EXITS 64
+/* The same for an instruction that accesses no memory, so that the exit was surely another's. */
+#define STUCK_EXITS_OTHER 100000
 
 static struct {
 	uint64_t rip;
 	uint32_t count;
 } stuck[BOOT_MAX_CPUS]; /* each by its own CPU */
 
-static bool is_stuck(struct vcpu *v)
+static bool is_stuck(struct vcpu *v, uint32_t limit)
 {
 	uint32_t i = this_cpu()->index;
 	uint64_t rip = vmm_ops->reg(v, REG_RIP);
@@ -282,7 +284,7 @@ static bool is_stuck(struct vcpu *v)
 	if (stuck[i].rip != rip)
 		stuck[i].count = 0;
 	stuck[i].rip = rip;
-	return ++stuck[i].count >= STUCK_EXITS;
+	return ++stuck[i].count >= limit;
 }
 
 static void not_stuck(void)
@@ -352,14 +354,14 @@ void mmio_step_end(struct vcpu *v)
 }
 
 static enum exit_result unsupported(struct vcpu *v, const struct mem_fault *f,
-				    const struct fetched *insn, enum insn_mode mode)
+				    const struct fetched *insn, enum insn_mode mode, bool accesses)
 {
 	struct mmio_range *r = mmio_range_in_page(&ranges, f->gpa.a);
 	char text[3 * INSN_MAX_LENGTH + 1] = "";
 
 	if (step_begin(v, f, insn, mode))
 		return EXIT_STEP;
-	if (!is_stuck(v))
+	if (!is_stuck(v, accesses ? STUCK_EXITS : STUCK_EXITS_OTHER))
 		return EXIT_RESUME;
 	not_stuck();
 	if (r && !r->logged) {
@@ -387,7 +389,7 @@ static enum exit_result delivery(struct vcpu *v, const struct mem_fault *f)
 {
 	struct mmio_range *r = mmio_range_in_page(&ranges, f->gpa.a);
 
-	if (is_stuck(v)) {
+	if (is_stuck(v, STUCK_EXITS)) {
 		log_printf("Guest shutdown: no stack but in emulated memory at %#lx: reset\n",
 			   f->gpa.a);
 		reset_machine();
@@ -496,7 +498,7 @@ static enum exit_result emulate(struct vcpu *v, const struct mem_fault *f)
 	case UNREADABLE:
 		return EXIT_RESUME;
 	case UNKNOWN:
-		return unsupported(v, f, &fetched, mode);
+		return unsupported(v, f, &fetched, mode, insn.accesses);
 	default:
 		not_stuck();
 		return perform(v, &insn, mode);

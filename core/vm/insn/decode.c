@@ -244,6 +244,8 @@ int insn_decode(const uint8_t *bytes, size_t n, enum insn_mode mode, struct insn
 	if (ZYAN_FAILED(status))
 		return -EINVAL;
 	insn->length = z.length;
+	for (unsigned i = 0; i < z.operand_count; i++)
+		insn->accesses |= ops[i].type == ZYDIS_OPERAND_TYPE_MEMORY;
 	if (z.encoding != ZYDIS_INSTRUCTION_ENCODING_LEGACY)
 		return -ENOSYS;
 

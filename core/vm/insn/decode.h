@@ -70,6 +70,7 @@ struct insn {
 	uint8_t rep;             /* enum insn_rep; strings only */
 	uint8_t cond;            /* SETCC, CMOVCC: low four bits of the opcode */
 	bool lock;               /* LOCK, or XCHG with memory */
+	bool accesses;           /* touches memory, stack included; told with -ENOSYS as well */
 	uint8_t mode;            /* enum insn_mode it was decoded in */
 	struct insn_operand dst; /* for CMP, TEST, BT: the first operand; PUSH: none */
 	struct insn_operand
