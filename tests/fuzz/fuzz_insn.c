@@ -75,11 +75,8 @@ static int mem_cmpxchg(void *arg, enum insn_seg seg, uint64_t offset, unsigned s
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const uint8_t ops[] = {[APICWRITE_MOV] = INSN_OP_MOV,
-				      [APICWRITE_XCHG] = INSN_OP_XCHG,
-				      [APICWRITE_AND] = INSN_OP_AND,
-				      [APICWRITE_OR] = INSN_OP_OR,
-				      [APICWRITE_XOR] = INSN_OP_XOR};
+	static const uint8_t ops[] = {
+	    [APICWRITE_MOV] = INSN_OP_MOV, [APICWRITE_XCHG] = INSN_OP_XCHG};
 	struct cpu c = {.flags = 2};
 	struct insn_cpu cpu = {
 	    .arg = &c,
