@@ -4,6 +4,7 @@
 
 import argparse
 import concurrent.futures
+import contextlib
 import os
 import random
 import sys
@@ -15,17 +16,29 @@ from lib import checks  # noqa: E402
 from lib.machine import Machine  # noqa: E402
 
 
+def last_words(m):
+    """The end of the guest's kernel log, when a shell still answers: nobody can look later."""
+    mark = len(m.text)
+    m.send("\ndmesg | tail -n 40; echo @@\"WORDS\"\n")
+    with contextlib.suppress(AssertionError):
+        m.expect("@@WORDS", 60)
+    return m.text[mark:]
+
+
 def boot(number, row):
     """One machine from power-on to power-off; returns (number, row's name, seconds to the shell, error or None)."""
     begin = time.monotonic()
     shell = 0.0
     try:
         with Machine(f"soak-{number}", **({"kernel_args": "+quiet"} | row.options())) as m:
-            m.boot()
-            shell = time.monotonic() - begin
-            checks.cpus_online(m)
-            checks.disk_reads_back(m)
-            assert "panic" not in m.vmm_log().lower()
+            try:
+                m.boot()
+                shell = time.monotonic() - begin
+                checks.cpus_online(m)
+                checks.disk_reads_back(m)
+                assert "panic" not in m.vmm_log().lower()
+            except AssertionError as e:
+                raise AssertionError(f"{e}\n--- kernel ---\n{last_words(m)}") from e
             m.send_command("poweroff -f")
             m.wait_exit(60)
         return number, row.name, shell, None
