@@ -9,7 +9,7 @@
 #include "core/x86/cpu.h"
 #include "core/x86/reset.h"
 
-static void exception(struct vcpu *v, uint8_t vector, uint32_t error, uint64_t cr2)
+void emulate_fault(struct vcpu *v, uint8_t vector, uint32_t error, uint64_t cr2)
 {
 	struct event first, e = {.vector = vector,
 				 .type = EVENT_EXCEPTION,
@@ -41,12 +41,14 @@ _Noreturn void emulate_shutdown(void)
 
 void emulate_exception(struct vcpu *v, uint8_t vector, uint32_t error)
 {
-	exception(v, vector, error, 0);
+	emulate_fault(v, vector, error, 0);
 }
 
-void emulate_page_fault(struct vcpu *v, uint32_t error, uint64_t cr2)
+enum exit_result emulate_string_pause(struct vcpu *v)
 {
-	exception(v, VECTOR_PF, error, cr2);
+	vmm_ops->advance(v, 0);
+	vmm_ops->set_reg(v, REG_RFLAGS, vmm_ops->reg(v, REG_RFLAGS) | RFLAGS_RF);
+	return EXIT_RESUME;
 }
 
 void emulate_entry_failed(const struct vcpu *v)

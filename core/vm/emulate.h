@@ -11,8 +11,13 @@
  * fault, or end in a reset (event_merge()). An NMI that was to be delivered waits behind it.
  */
 void emulate_exception(struct vcpu *v, uint8_t vector, uint32_t error);
-/* #PF with its error code and address. */
-void emulate_page_fault(struct vcpu *v, uint32_t error, uint64_t cr2);
+/* The same for a fault that an emulated access has found; a page fault takes its address to CR2. */
+void emulate_fault(struct vcpu *v, uint8_t vector, uint32_t error, uint64_t cr2);
+/*
+ * A repeated string instruction stops between two elements, as on the CPU: single-step trap,
+ * interrupts, and no instruction breakpoint when it goes on (SDM 3B 18.3.1.1).
+ */
+enum exit_result emulate_string_pause(struct vcpu *v);
 /* The guest's CPU enters shutdown: what a PC does is a reset. */
 _Noreturn void emulate_shutdown(void);
 /*

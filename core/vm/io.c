@@ -165,16 +165,9 @@ static enum exit_result string_exit(struct vcpu *v, const struct io_access *io)
 		vmm_ops->set_reg(v, REG_RFLAGS, rflags & ~RFLAGS_RF);
 		return EXIT_ADVANCE;
 	case STRIO_AGAIN:
-		/* as between two elements on the CPU: single-step trap, interrupts, and no
-		 * instruction breakpoint when it goes on (SDM 3B 18.3.1.1) */
-		vmm_ops->advance(v, 0);
-		vmm_ops->set_reg(v, REG_RFLAGS, rflags | RFLAGS_RF);
-		return EXIT_RESUME;
+		return emulate_string_pause(v);
 	default:
-		if (f.vector == VECTOR_PF)
-			emulate_page_fault(v, f.error, f.cr2);
-		else
-			emulate_exception(v, f.vector, f.error);
+		emulate_fault(v, f.vector, f.error, f.cr2);
 		return EXIT_RESUME;
 	}
 }

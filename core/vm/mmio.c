@@ -402,15 +402,6 @@ static enum exit_result delivery(struct vcpu *v, const struct mem_fault *f)
 	return EXIT_RESUME;
 }
 
-static enum exit_result inject_fault(struct vcpu *v, unsigned vector, uint32_t error, uint64_t cr2)
-{
-	if (vector == VECTOR_PF)
-		emulate_page_fault(v, error, cr2);
-	else
-		emulate_exception(v, (uint8_t)vector, error);
-	return EXIT_RESUME;
-}
-
 static void prepare(struct vcpu *v, enum insn_mode mode, const struct insn *insn,
 		    struct mmio_access *a)
 {
@@ -446,13 +437,10 @@ static enum exit_result perform(struct vcpu *v, const struct insn *insn, enum in
 			vmm_ops->set_reg(v, REG_RFLAGS, rflags & ~RFLAGS_RF);
 		return EXIT_RESUME;
 	case INSN_AGAIN:
-		/* as between two elements on the CPU: single-step trap, interrupts, and no
-		 * instruction breakpoint when it goes on (SDM 3B 18.3.1.1) */
-		vmm_ops->advance(v, 0);
-		vmm_ops->set_reg(v, REG_RFLAGS, vmm_ops->reg(v, REG_RFLAGS) | RFLAGS_RF);
-		return EXIT_RESUME;
+		return emulate_string_pause(v);
 	case MMIO_FAULT:
-		return inject_fault(v, a.vector, a.error_code, a.cr2);
+		emulate_fault(v, (uint8_t)a.vector, a.error_code, a.cr2);
+		return EXIT_RESUME;
 	case -EBUSY:
 		return EXIT_RESUME;
 	default:
@@ -473,7 +461,7 @@ static enum reading read_instruction(struct vcpu *v, enum insn_mode mode, struct
 	if (r != -EFAULT)
 		return r ? UNKNOWN : READ;
 	if (fetched->result == GWALK_FAULT)
-		inject_fault(v, VECTOR_PF, fetched->error_code, fetched->la);
+		emulate_fault(v, VECTOR_PF, fetched->error_code, fetched->la);
 	else
 		emulate_gp(v);
 	return UNREADABLE;

@@ -129,10 +129,8 @@ void task_exit(struct vcpu *v, const struct task_switch *t, struct task_result *
 		vmm_ops->state_set(v, &state);
 		vmm_ops->inject(v, r->fault && pending ? &at_gate : NULL);
 	}
-	if (r->fault && r->f.vector == VECTOR_PF)
-		emulate_page_fault(v, r->f.error, r->f.cr2);
-	else if (r->fault)
-		emulate_exception(v, r->f.vector, r->f.error);
+	if (r->fault)
+		emulate_fault(v, r->f.vector, r->f.error, r->f.cr2);
 	else if (r->debug)
 		emulate_exception(v, VECTOR_DB, 0);
 }

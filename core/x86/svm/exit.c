@@ -186,10 +186,7 @@ static enum exit_result step_exception(struct vcpu *v, unsigned vector)
 		if (!traced && b->save.dr6 == v->step.dr6)
 			return EXIT_RESUME;
 	}
-	if (vector == VECTOR_PF)
-		emulate_page_fault(v, (uint32_t)b->control.exitinfo1, b->control.exitinfo2);
-	else
-		emulate_exception(v, (uint8_t)vector, (uint32_t)b->control.exitinfo1);
+	emulate_fault(v, (uint8_t)vector, (uint32_t)b->control.exitinfo1, b->control.exitinfo2);
 	return EXIT_RESUME;
 }
 
