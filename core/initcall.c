@@ -7,7 +7,7 @@ extern const struct initcall section_initcall_start[], section_initcall_end[];
 
 #define INITCALL_MAX 128
 
-void initcall_run(enum initcall_stage stage)
+int initcall_run(enum initcall_stage stage)
 {
 	static const struct initcall *sorted[INITCALL_MAX];
 	static size_t count;
@@ -20,7 +20,10 @@ void initcall_run(enum initcall_stage stage)
 		initcall_sort(sorted, count);
 	}
 	for (size_t i = 0; i < count; i++) {
-		if (sorted[i]->stage == stage)
-			sorted[i]->function();
+		int err = sorted[i]->stage == stage ? sorted[i]->function() : 0;
+
+		if (err)
+			return err;
 	}
+	return 0;
 }

@@ -278,7 +278,8 @@ int start_init(void)
 	apic_init();
 	if ((err = find_cpus()) != 0)
 		goto no_memory;
-	initcall_run(INITCALL_EARLY);
+	if ((err = initcall_run(INITCALL_EARLY)) != 0)
+		return err;
 	if ((err = vmm_ops->init()) != 0)
 		goto no_memory;
 	cpuid_init();
@@ -288,8 +289,9 @@ int start_init(void)
 		goto no_memory;
 	msr_init();
 	vmm_ops->policy_ready();
-	initcall_run(INITCALL_PLATFORM);
-	initcall_run(INITCALL_DRIVERS);
+	if ((err = initcall_run(INITCALL_PLATFORM)) != 0 ||
+	    (err = initcall_run(INITCALL_DRIVERS)) != 0)
+		return err;
 	sleep_init();
 	report_dma();
 	log_printf("%s, %u CPUs, TSC %lu Hz, %zu KiB of the VMM's memory free\n", vmm_ops->name,

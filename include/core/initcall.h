@@ -15,7 +15,8 @@ enum initcall_stage {
 struct initcall {
 	enum initcall_stage stage;
 	const char *file;
-	void (*function)(void);
+	/* 0, or a negative errno: the VMM is not to start, and start_refuse() has told the user. */
+	int (*function)(void);
 };
 
 #define INITCALL(stage_, function_)                                                                \
@@ -30,5 +31,6 @@ struct initcall {
  * Pure.
  */
 void initcall_sort(const struct initcall **calls, size_t count);
-/* Run every call of one stage. Context: boot CPU. */
-void initcall_run(enum initcall_stage stage);
+/* Run the calls of one stage up to the first that fails. 0, or what it returned. Context: boot CPU.
+ */
+int initcall_run(enum initcall_stage stage);
