@@ -54,6 +54,16 @@ static void lock_release(void)
 	__atomic_store_n(&lock.owner, lock.owner + 1, __ATOMIC_RELEASE);
 }
 
+void mmio_lock(void)
+{
+	lock_take(cpu_current());
+}
+
+void mmio_unlock(void)
+{
+	lock_release();
+}
+
 /* ---- changes ---- */
 
 /* Make the nested tables trap what `set` says of the pages of [base, base + size). */
@@ -120,6 +130,19 @@ void mmio_unregister(int id)
 		apply(&ranges, base, size);
 	}
 	lock_release();
+}
+
+int mmio_refresh(int id)
+{
+	int err = -ENOENT;
+
+	lock_take(cpu_current());
+	const struct mmio_range *r = mmio_range_get(&ranges, (uint32_t)id);
+
+	if (r)
+		err = apply(&ranges, r->base, r->size);
+	lock_release();
+	return err;
 }
 
 /*

@@ -47,6 +47,19 @@ void mmio_unregister(int id);
  * it is where it was. Context: as mmio_register.
  */
 int mmio_move(int id, gpa_t base);
+/*
+ * What its `page` says has changed: trap and open pages accordingly. When it returns, no CPU
+ * reaches what is newly trapped. 0 or -ENOMEM, -ENOSPC, and then pages may be trapped that need not
+ * be. Context: as mmio_register.
+ */
+int mmio_refresh(int id);
+/*
+ * The lock of the service, for exits of other kinds whose work must not come between a range's
+ * accesses: ports that show the same device. Its holder may take it again. Context: exit handlers,
+ * start-up; no other lock held.
+ */
+void mmio_lock(void);
+void mmio_unlock(void);
 /* The instruction that EXIT_STEP asked for is over, or will not be: close the pages. Context: exit
  * handler. */
 void mmio_step_end(struct vcpu *v);

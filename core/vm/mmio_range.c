@@ -42,7 +42,7 @@ static void take_out(struct mmio_ranges *set, uint32_t i)
 static int put_in(struct mmio_ranges *set, const struct mmio_range *r)
 {
 	if (r->size == 0 || r->size > ADDRESS_END || r->base > ADDRESS_END - r->size ||
-	    (r->first && (r->base | r->size) & PAGE_MASK))
+	    ((r->first || (r->ops && r->ops->page)) && (r->base | r->size) & PAGE_MASK))
 		return -EINVAL;
 	uint32_t at = index_behind(set, r->base);
 
@@ -158,6 +158,11 @@ static uint64_t page_trap(const struct mmio_ranges *set, uint64_t page, unsigned
 	if (i == begin) /* none */
 		return i < set->count ? align_down(set->range[i].base, PAGE_SIZE) : UINT64_MAX;
 	/* one that reaches into the next page, or looks first, is the only one */
+	if (set->range[begin].ops && set->range[begin].ops->page) {
+		*perm = set->range[begin].ops->page(set->range[begin].arg,
+						    page - set->range[begin].base);
+		return until;
+	}
 	*first = set->range[begin].first;
 	end = align_down(set->range[begin].base + set->range[begin].size, PAGE_SIZE);
 	return end > until ? end : until;

@@ -30,6 +30,13 @@ struct mmio_ops {
 	 * there. For that instruction the whole page is open, to all CPUs.
 	 */
 	bool step;
+	/*
+	 * Which pages of the range are trapped at all, for ranges of whole pages: PT_RWX (not),
+	 * PT_RX (writes only) or 0, for the page at `offset`. Accesses that begin in another page
+	 * may come to the handlers all the same. NULL: as the mode says. The answer may change;
+	 * mmio_refresh() makes that known. Context: the lock is held, nothing may be changed.
+	 */
+	unsigned (*page)(void *arg, uint64_t offset);
 };
 
 typedef enum exit_result (*mmio_first)(struct vcpu *v, const struct mem_fault *f);

@@ -144,6 +144,15 @@ static enum exit_result first_look(struct vcpu *v, const struct mem_fault *f)
 	return EXIT_RESUME;
 }
 
+static unsigned paged[8] = {0, 0, PT_RWX, PT_RX, PT_RWX, PT_RWX, PT_RWX, PT_RWX};
+
+static unsigned paged_page(void *arg, uint64_t offset)
+{
+	return ((const unsigned *)arg)[offset / PAGE_SIZE];
+}
+
+static const struct mmio_ops paged_ops = {.read = no_read, .write = no_write, .page = paged_page};
+
 static void test_ranges(void **state)
 {
 	const struct mmio_range *r;
@@ -240,6 +249,24 @@ static void test_ranges(void **state)
 	assert_null(first);
 	apic.base = 0xfed00800;
 	assert_int_equal(mmio_range_add(&set, &apic), -EINVAL);
+
+	/* a range that says for each of its pages what is trapped */
+	struct mmio_range window = {
+	    .base = 0xe0000000, .size = 0x8000, .ops = &paged_ops, .arg = &paged};
+
+	assert_int_equal(mmio_range_add(&set, &window), 0);
+	assert_true(mmio_range_run(&set, 0xe0000000, 0xe0008000, &perm, &first) == 0xe0002000);
+	assert_int_equal(perm, 0);
+	assert_true(mmio_range_run(&set, 0xe0002000, 0xe0008000, &perm, &first) == 0xe0003000);
+	assert_int_equal(perm, PT_RWX);
+	assert_true(mmio_range_run(&set, 0xe0003000, 0xe0008000, &perm, &first) == 0xe0004000);
+	assert_int_equal(perm, PT_RX);
+	assert_true(mmio_range_run(&set, 0xe0004000, 0xe0008000, &perm, &first) == 0xe0008000);
+	assert_int_equal(perm, PT_RWX);
+	paged[5] = 0; /* the answer may change */
+	assert_true(mmio_range_run(&set, 0xe0004000, 0xe0008000, &perm, &first) == 0xe0005000);
+	window.base = 0xd0000800;
+	assert_int_equal(mmio_range_add(&set, &window), -EINVAL);
 
 	/* a page may be stepped on when all of its ranges say so, and there is one */
 	static const struct mmio_ops step_ops = {.read = no_read, .write = no_write, .step = true};
