@@ -5,30 +5,95 @@
 #include "core/log.h"
 #include "core/vm/emulate.h"
 #include "core/vm/gmem.h"
+#include "core/vm/mmio.h"
+#include "core/vm/nmi.h"
 #include "core/vm/strio.h"
 #include "core/vmm_ops.h"
 #include "core/x86/cpu.h"
 
-#define TRAP_MAX 32
+#define TRAP_MAX 64
 
-static struct {
-	uint16_t first, count;
+/* Under mmio_lock(). Place i is trap i + 1. */
+static struct trap {
+	uint32_t first, end; /* empty: free */
 	io_handler handler;
 	void *arg;
 } traps[TRAP_MAX];
-static unsigned trap_count;
+static unsigned trap_end; /* behind the last in use */
+
+static bool is_trapped(uint32_t port)
+{
+	for (unsigned i = 0; i < trap_end; i++) {
+		if (port >= traps[i].first && port < traps[i].end)
+			return true;
+	}
+	return false;
+}
+
+/* Make the ports exit that the list says, and wait until every CPU does. */
+static void apply(uint32_t first, uint32_t end)
+{
+	for (; first < end; first++)
+		vmm_ops->io_intercept((uint16_t)first, is_trapped(first));
+	nmi_flush_all();
+}
+
+static struct trap *trap_get(int id)
+{
+	return id > 0 && (unsigned)id <= trap_end && traps[id - 1].end ? &traps[id - 1] : NULL;
+}
 
 int io_trap(uint16_t first, uint16_t count, io_handler handler, void *arg)
 {
-	if (trap_count == TRAP_MAX)
-		return -ENOSPC;
-	traps[trap_count].first = first;
-	traps[trap_count].count = count;
-	traps[trap_count].handler = handler;
-	traps[trap_count++].arg = arg;
-	for (uint16_t i = 0; i < count; i++)
-		vmm_ops->io_intercept((uint16_t)(first + i), true);
-	return 0;
+	unsigned i = 0;
+
+	if (count == 0 || first + count > 0x10000)
+		return -EINVAL;
+	mmio_lock();
+	while (i < TRAP_MAX && traps[i].end)
+		i++;
+	if (i < TRAP_MAX) {
+		traps[i] = (struct trap){first, (uint32_t)first + count, handler, arg};
+		if (i == trap_end)
+			trap_end++;
+		apply(first, traps[i].end);
+	}
+	mmio_unlock();
+	return i < TRAP_MAX ? (int)i + 1 : -ENOSPC;
+}
+
+void io_untrap(int id)
+{
+	mmio_lock();
+	struct trap *t = trap_get(id);
+
+	if (t) {
+		uint32_t first = t->first, end = t->end;
+
+		*t = (struct trap){0};
+		apply(first, end);
+	}
+	mmio_unlock();
+}
+
+int io_move(int id, uint16_t first)
+{
+	int err = -EINVAL;
+
+	mmio_lock();
+	struct trap *t = trap_get(id);
+
+	if (t && first + (t->end - t->first) <= 0x10000) {
+		uint32_t old = t->first, old_end = t->end;
+
+		t->end = first + (old_end - old);
+		t->first = first;
+		apply(t->first, t->end);
+		apply(old, old_end);
+		err = 0;
+	}
+	mmio_unlock();
+	return err;
 }
 
 void io_pass(const struct io_access *io, uint32_t *value)
@@ -57,14 +122,16 @@ void io_pass(const struct io_access *io, uint32_t *value)
 
 static void access(const struct io_access *io, uint32_t *value)
 {
-	/* an access may begin below a trapped port and reach it */
-	for (unsigned i = 0; i < trap_count; i++) {
-		if (io->port < traps[i].first + traps[i].count &&
-		    io->port + io->size > traps[i].first) {
+	mmio_lock();
+	for (unsigned i = 0; i < trap_end; i++) {
+		/* an access may begin below a trapped port and reach it */
+		if (io->port < traps[i].end && io->port + io->size > traps[i].first) {
 			traps[i].handler(traps[i].arg, io, value);
+			mmio_unlock();
 			return;
 		}
 	}
+	mmio_unlock();
 	io_pass(io, value);
 }
 

@@ -38,7 +38,8 @@ static void watch(const struct acpi_gas *reg, uintptr_t which)
 	if (!reg->address || reg->space != ACPI_SPACE_IO)
 		return;
 	pm1[which].port = (uint16_t)reg->address;
-	io_trap(pm1[which].port, 2, pm1_control, (void *)which);
+	if (io_trap(pm1[which].port, 2, pm1_control, (void *)which) < 0)
+		log_printf("Suspend to RAM cannot be refused: too many trapped ports\n");
 }
 
 void sleep_init(void)
