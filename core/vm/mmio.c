@@ -20,8 +20,9 @@ static struct mmio_ranges ranges_after; /* scratch of a change; under the lock *
 /* ---- the lock ---- */
 
 /*
- * A ticket lock that its holder may take again. The nested tables' lock may be taken inside, not
- * the other way round.
+ * A ticket lock that its holder may take again. During start-up this_cpu() is no CPU's block, but
+ * the same for all of it, and nobody else is there to wait for. The nested tables' lock may be
+ * taken inside, not the other way round.
  */
 static struct {
 	uint32_t next, owner;
@@ -31,14 +32,14 @@ static struct {
 
 static void lock_take(struct cpu *self)
 {
-	if (self && __atomic_load_n(&lock.holder, __ATOMIC_RELAXED) == self) {
+	if (__atomic_load_n(&lock.holder, __ATOMIC_RELAXED) == self) {
 		lock.depth++;
 		return;
 	}
 	uint32_t ticket = __atomic_fetch_add(&lock.next, 1, __ATOMIC_RELAXED);
 
 	while (__atomic_load_n(&lock.owner, __ATOMIC_ACQUIRE) != ticket) {
-		if (self && self->vcpu.active)
+		if (self->vcpu.active)
 			nmi_take_kicks(&self->vcpu); /* the holder may wait for this CPU's flush */
 		cpu_pause();
 	}
@@ -56,7 +57,7 @@ static void lock_release(void)
 
 void mmio_lock(void)
 {
-	lock_take(cpu_current());
+	lock_take(this_cpu());
 }
 
 void mmio_unlock(void)
@@ -98,7 +99,7 @@ int mmio_register_pages(gpa_t base, uint64_t size, enum mmio_mode mode, const st
 	    .mode = (uint8_t)mode,
 	};
 
-	lock_take(cpu_current());
+	lock_take(this_cpu());
 	int err = mmio_range_add(&ranges, &r);
 
 	if (!err) {
@@ -120,7 +121,7 @@ int mmio_register(gpa_t base, uint64_t size, enum mmio_mode mode, const struct m
 
 void mmio_unregister(int id)
 {
-	lock_take(cpu_current());
+	lock_take(this_cpu());
 	const struct mmio_range *r = mmio_range_get(&ranges, (uint32_t)id);
 
 	if (r) {
@@ -136,7 +137,7 @@ int mmio_refresh(int id)
 {
 	int err = -ENOENT;
 
-	lock_take(cpu_current());
+	lock_take(this_cpu());
 	const struct mmio_range *r = mmio_range_get(&ranges, (uint32_t)id);
 
 	if (r)
@@ -151,7 +152,7 @@ int mmio_refresh(int id)
  */
 int mmio_move(int id, gpa_t base)
 {
-	lock_take(cpu_current());
+	lock_take(this_cpu());
 	const struct mmio_range *r = mmio_range_get(&ranges, (uint32_t)id);
 	uint64_t old = r ? r->base : 0, size = r ? r->size : 0;
 
