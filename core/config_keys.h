@@ -66,6 +66,36 @@
 	STRING("vmm.driver.pci", driver_pci, 2048, "", \
 		"Which PCI functions the VMM takes, and the driver for each: rules of the form " \
 		"selection, driver=name, option=value, joined by \", and, \". Empty: none.") \
+	STRING("vmm.driver.pci_conceal", old_pci_conceal, 1024, "", \
+		"Old form of vmm.driver.pci: items, then action=deny (conceal) or action=allow (leave).") \
+	BOOL("vmm.driver.usb.uhci", old_uhci, 0, \
+		"Old key, behind all rules of vmm.driver.pci: driver=uhci.") \
+	BOOL("vmm.driver.concealEHCI", old_conceal_ehci, 0, \
+		"Old key, behind all rules of vmm.driver.pci: driver=ehci_conceal.") \
+	BOOL("vmm.driver.usb.ehci", old_ehci, 0, \
+		"Old key, behind all rules of vmm.driver.pci: driver=ehci.") \
+	BOOL("vmm.driver.vga_intel", old_vga_intel, 0, \
+		"Old key, behind all rules of vmm.driver.pci: driver=vga_intel.") \
+	BOOL("vmm.driver.conceal1394", old_conceal_1394, 0, \
+		"Old key, behind all rules of vmm.driver.pci: driver=ieee1394, without vmm.tty_ieee1394.") \
+	BOOL("vmm.driver.ata", old_ata, 0, \
+		"Old key, behind all rules of vmm.driver.pci: driver=ata, ahci and raid.") \
+	BOOL("vmm.driver.concealPRO1000", old_conceal_pro1000, 0, \
+		"Old key, behind all rules of vmm.driver.pci: device=pro1000, driver=conceal.") \
+	BOOL("vmm.driver.vpn.PRO1000", old_vpn_pro1000, 0, \
+		"Old key, behind all rules of vmm.driver.pci: driver=pro1000, net=vpn.") \
+	BOOL("vmm.driver.vpn.PRO100", old_vpn_pro100, 0, \
+		"Old key, behind all rules of vmm.driver.pci: driver=pro100, net=vpn.") \
+	BOOL("vmm.driver.vpn.RTL8169", old_vpn_rtl8169, 0, \
+		"Old key, behind all rules of vmm.driver.pci: driver=rtl8169, net=vpn.") \
+	BOOL("vmm.tty_pro1000", old_tty_pro1000, 0, \
+		"Old key, behind all rules of vmm.driver.pci: driver=pro1000, tty=1.") \
+	BOOL("vmm.tty_rtl8169", old_tty_rtl8169, 0, \
+		"Old key, behind all rules of vmm.driver.pci: driver=rtl8169, tty=1.") \
+	BOOL("vmm.tty_ieee1394", old_tty_ieee1394, 0, \
+		"Old key, behind all rules of vmm.driver.pci: driver=ieee1394log, and, driver=thunderbolt_conceal.") \
+	BOOL("vmm.tty_x540", old_tty_x540, 0, \
+		"Old key, behind all rules of vmm.driver.pci: driver=x540.") \
 	ENUM("vmm.iommu", iommu, iommu, CONFIG_IOMMU_ON, \
 		"Who owns DMA remapping: the VMM, or the guest (then DMA of devices can reach the VMM).") \
 	ENUM("vmm.on_error", on_error, on_error, CONFIG_ON_ERROR_AUTO, \

@@ -181,8 +181,6 @@ static void report_dma(void)
 /* A protection that was asked for by name and that this build does not have, or NULL. */
 static const char *missing_protection(void)
 {
-	if (config.driver_pci[0])
-		return "vmm.driver.pci";
 	if (config.given[config_key_find("vmm.iommu")] && config.iommu == CONFIG_IOMMU_ON)
 		return "vmm.iommu=on";
 	return NULL;

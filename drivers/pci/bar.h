@@ -4,22 +4,8 @@
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
+#include "drivers/pci.h"
 #include "drivers/pci/config.h"
-
-/* PCI Local Bus 3.0, 6.2.5. */
-#define PCI_BAR_ROM   6 /* index of the expansion ROM */
-#define PCI_BAR_COUNT 7
-
-enum pci_bar_type { PCI_BAR_NONE, PCI_BAR_MEMORY, PCI_BAR_IO };
-
-struct pci_bar {
-	enum pci_bar_type type; /* NONE also for upper halves, and for 0 while no size is known */
-	bool wide;              /* 64 bits: the next register holds the upper half */
-	bool prefetchable;
-	bool enabled; /* the ROM's own enable bit; true for the others */
-	uint64_t base;
-	uint64_t size; /* 0: not known, pci_bars_size() was not called */
-};
 
 struct pci_bars {
 	struct pci_bar bar[PCI_BAR_COUNT];

@@ -25,6 +25,7 @@ enum {
 	PCI_BAR0 = 0x10,
 	PCI_SUBSYSTEM = 0x2c,
 	PCI_ROM = 0x30,
+	PCI_BRIDGE_BUSES = 0x18, /* primary, secondary, subordinate */
 	PCI_BRIDGE_ROM = 0x38,
 	PCI_CAPABILITIES = 0x34,
 	PCI_CARDBUS_CAPABILITIES = 0x14,

@@ -1,0 +1,155 @@
+/* Which driver gets which function: the strings of the configuration, and the handing over. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "drivers/pci/assign.h"
+#include "core/errno.h"
+#include "core/log.h"
+#include "core/start.h"
+#include "core/string.h"
+#include "drivers/pci/claim.h"
+#include "drivers/pci/compat.h"
+#include "drivers/pci/match.h"
+#include "drivers/pci/record.h"
+
+/* In the order in which they decide. */
+enum { NEW_STRING, OLD_CONCEAL, OLD_KEYS, STRINGS };
+
+static struct pci_match_rules rules[STRINGS];
+static struct pci_match_state states[STRINGS];
+static char old_keys[PCI_COMPAT_MAX];
+
+static size_t driver_count(void)
+{
+	return (size_t)(section_pci_driver_end - section_pci_driver_start);
+}
+
+static void report(void *arg, const struct pci_match_report *r)
+{
+	log_printf("%s: rule %u, column %u: %s%s\n", (const char *)arg, r->rule, r->column,
+		   r->warning ? "warning: " : "", r->text);
+}
+
+static uint32_t parse(unsigned which, const char *name, const char *text)
+{
+	return pci_match_parse(
+	    &rules[which], which == OLD_CONCEAL ? PCI_MATCH_CONCEAL : PCI_MATCH_RULES, text,
+	    section_pci_driver_start, driver_count(), report, (void *)(uintptr_t)name);
+}
+
+int pci_assign_init(void)
+{
+	const struct config *c = start_config();
+	const struct pci_compat_keys keys = {
+	    .uhci = c->old_uhci,
+	    .conceal_ehci = c->old_conceal_ehci,
+	    .ehci = c->old_ehci,
+	    .vga_intel = c->old_vga_intel,
+	    .conceal_1394 = c->old_conceal_1394,
+	    .ata = c->old_ata,
+	    .conceal_pro1000 = c->old_conceal_pro1000,
+	    .vpn_pro1000 = c->old_vpn_pro1000,
+	    .vpn_pro100 = c->old_vpn_pro100,
+	    .vpn_rtl8169 = c->old_vpn_rtl8169,
+	    .tty_pro1000 = c->old_tty_pro1000,
+	    .tty_rtl8169 = c->old_tty_rtl8169,
+	    .tty_ieee1394 = c->old_tty_ieee1394,
+	    .tty_x540 = c->old_tty_x540,
+	};
+	uint32_t errors;
+
+	for (const struct pci_driver *d = section_pci_driver_start; d < section_pci_driver_end;
+	     d++) {
+		if (d->longname)
+			log_printf("%s registered\n", d->longname);
+	}
+	errors = pci_match_check_drivers(section_pci_driver_start, driver_count(), report,
+					 (void *)(uintptr_t) "driver record");
+	pci_compat_rules(&keys, old_keys, sizeof(old_keys));
+	if (old_keys[0])
+		log_printf("Old keys stand for vmm.driver.pci=%s\n", old_keys);
+	errors += parse(NEW_STRING, "vmm.driver.pci", c->driver_pci);
+	errors += parse(OLD_CONCEAL, "vmm.driver.pci_conceal", c->old_pci_conceal);
+	errors += parse(OLD_KEYS, "old keys", old_keys);
+	if (!errors)
+		return 0;
+	start_refuse("vmm.driver.pci has %u error%s (listed above)", errors,
+		     errors == 1 ? "" : "s");
+	return -EINVAL;
+}
+
+bool pci_assign_any(void)
+{
+	for (unsigned i = 0; i < STRINGS; i++) {
+		for (unsigned k = 0; k < rules[i].rule_count; k++) {
+			if (rules[i].items[rules[i].rules[k].driver].index != PCI_MATCH_NO_DRIVER)
+				return true;
+		}
+	}
+	return false;
+}
+
+bool pci_assign_possible(struct pci_address at)
+{
+	for (unsigned i = 0; i < STRINGS; i++) {
+		if (pci_match_possible(&rules[i], at))
+			return true;
+	}
+	return false;
+}
+
+/* 0, or -ENOMEM. */
+static int give_options(struct function *f, const struct pci_match_rules *from,
+			const struct pci_match_result *result)
+{
+	static char text[PCI_MATCH_STRING_MAX + 1];
+	size_t count = pci_record_option_count(result->driver->driver_options);
+	char **values = pci_memory((count ? count : 1) * sizeof(*values));
+
+	if (!values)
+		return -ENOMEM;
+	int used = pci_match_options(from, result, values, count, text, sizeof(text));
+	char *kept = used > 0 ? pci_memory((size_t)used) : NULL;
+
+	if (used < 0 || (used > 0 && !kept))
+		return -ENOMEM;
+	memcpy(kept, text, (size_t)used);
+	for (size_t i = 0; i < count; i++) {
+		if (values[i])
+			values[i] = kept + (values[i] - text);
+	}
+	f->dev.driver_options = values;
+	return 0;
+}
+
+int pci_assign(struct function *f)
+{
+	const struct pci_match_rules *r[STRINGS];
+	struct pci_match_state *s[STRINGS];
+	struct pci_config config = pci_function_config(f);
+	struct pci_match_result result;
+	char name[PCI_NAME_MAX];
+
+	for (unsigned i = 0; i < STRINGS; i++) {
+		r[i] = &rules[i];
+		s[i] = &states[i];
+	}
+	int which = pci_match_first(r, s, STRINGS, &f->dev.id, &result);
+
+	if (which < 0 || !result.driver)
+		return 0;
+	int err = give_options(f, r[which], &result);
+
+	if (!err) {
+		/* writing ones to the registers of a bridge would stop what goes through it */
+		if ((f->dev.id.header_type & PCI_HEADER_MASK) == PCI_HEADER_NORMAL)
+			pci_bars_size(&f->bars, &config);
+		f->dev.driver = result.driver;
+		err = result.driver->new ? result.driver->new (&f->dev) : 0;
+	}
+	if (err) {
+		f->dev.driver = NULL;
+		pci_claims_end(f);
+		log_printf("%s driver=%s does not take it: error %d\n", pci_name(&f->dev, name),
+			   result.driver->name, -err);
+	}
+	return err;
+}

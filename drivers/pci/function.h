@@ -1,0 +1,79 @@
+/* The PCI functions of the machine: the list, the buses they are on now, and who has them. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+#include "drivers/pci.h"
+#include "drivers/pci/bar.h"
+#include "drivers/pci/caps.h"
+#include "drivers/pci/config.h"
+
+/* Context of all: start-up, or mmio_lock() held. */
+
+struct function;
+
+struct claim {
+	const struct pci_region_ops *ops; /* NULL: not claimed */
+	struct function *function;
+	uint8_t bar;
+	bool io;
+	int trap; /* number of the trap in core/vm/io.h or core/vm/mmio.h; 0: none now */
+};
+
+struct function {
+	struct pci_device dev;   /* what drivers see; id.address.bus is the one at boot */
+	uint8_t bus;             /* where it answers now */
+	bool present;            /* false: taken out while the guest ran */
+	bool reachable;          /* false: the bridge above leads to no bus now */
+	bool is_window_register; /* the host bridge whose register moves a window (ecam.c) */
+	struct function *bridge; /* above it; NULL: on a root bus */
+	/* of a bridge */
+	uint8_t secondary, subordinate;
+	bool hot_plug; /* what is behind it may be exchanged */
+
+	struct pci_bars bars;
+	uint32_t boot_bars[PCI_BAR_COUNT]; /* registers as found; see pci_region_taken() */
+	struct claim claims[PCI_BAR_COUNT];
+	struct function *next; /* in the order of the scan, new ones last */
+};
+
+/* The list; use next. */
+extern struct function *pci_functions;
+
+static inline bool pci_is_bridge(const struct function *f)
+{
+	return (f->dev.id.header_type & PCI_HEADER_MASK) == PCI_HEADER_BRIDGE;
+}
+
+static inline bool pci_is_multi(const struct function *f)
+{
+	return f->dev.id.header_type & 0x80;
+}
+
+static inline struct function *pci_function_of(const struct pci_device *dev)
+{
+	return (struct function *)(uintptr_t)dev; /* its first member */
+}
+
+/* What answers at an address now, or NULL; one that was taken out is not found. */
+struct function *pci_function_at(struct pci_address at);
+/* Where it answers now. */
+struct pci_address pci_function_address(const struct function *f);
+/* Its configuration space in the hardware; `f` stays in use. */
+struct pci_config pci_function_config(const struct function *f);
+/*
+ * Read what stands at the address and put it on the list: NULL when nothing does, or (logged) when
+ * memory ran out.
+ */
+struct function *pci_function_find(struct pci_address at);
+/* Find all functions: segment, bus, device, function ascending. Context: start-up, once. */
+void pci_functions_scan(void);
+/* It does not answer any more. Its claims end. */
+void pci_function_gone(struct function *f);
+/*
+ * A bridge's bus numbers have been written: follow with what is behind it. True when something
+ * changed.
+ */
+bool pci_bridge_renumbered(struct function *bridge);
+/* Memory of a few bytes that stays; NULL when there is none. */
+void *pci_memory(size_t size);

@@ -1,0 +1,241 @@
+/* What the guest finds in configuration space, by ports and by memory alike. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "drivers/pci/guest.h"
+#include "core/log.h"
+#include "drivers/pci/assign.h"
+#include "drivers/pci/claim.h"
+#include "drivers/pci/ecam.h"
+#include "drivers/pci/space.h"
+
+#define DECODE (PCI_COMMAND_IO | PCI_COMMAND_MEMORY)
+
+static uint32_t ones(unsigned size)
+{
+	return UINT32_MAX >> (32 - 8 * size);
+}
+
+static bool overlaps(uint16_t offset, unsigned size, unsigned first, unsigned end)
+{
+	return offset < end && offset + size > first;
+}
+
+/* ---- services for drivers ---- */
+
+uint32_t pci_read(const struct pci_device *dev, uint16_t offset, unsigned size)
+{
+	const struct function *f = pci_function_of(dev);
+
+	return f->reachable ? pci_space_read(pci_function_address(f), offset, size) : ones(size);
+}
+
+void pci_write(const struct pci_device *dev, uint16_t offset, unsigned size, uint32_t value)
+{
+	const struct function *f = pci_function_of(dev);
+
+	if (f->reachable)
+		pci_space_write(pci_function_address(f), offset, size, value);
+}
+
+uint16_t pci_find_capability(const struct pci_device *dev, uint8_t id)
+{
+	struct pci_config config = pci_function_config(pci_function_of(dev));
+
+	return pci_cap_find(&config, id);
+}
+
+const char *pci_name(const struct pci_device *dev, char text[PCI_NAME_MAX])
+{
+	const struct pci_function *id = &dev->id;
+	int n = 0;
+
+	if (id->address.segment)
+		n = log_snprintf(text, PCI_NAME_MAX, "[%04X:", id->address.segment);
+	log_snprintf(text + n, PCI_NAME_MAX - (size_t)n, "%s%02X:%02X.%X/%04X:%04X]", n ? "" : "[",
+		     id->address.bus, id->address.device, id->address.function, id->vendor,
+		     id->device);
+	return text;
+}
+
+const struct pci_bar *pci_bar(const struct pci_device *dev, unsigned number)
+{
+	return pci_bars_get(&pci_function_of(dev)->bars, number);
+}
+
+uint32_t pci_default_read(struct pci_device *dev, uint16_t offset, unsigned size)
+{
+	struct function *f = pci_function_of(dev);
+	struct pci_config config = pci_function_config(f);
+
+	if (f->bars.sized && pci_bars_touched(&f->bars, offset, size))
+		return (uint32_t)pci_bars_guest_read(&f->bars, &config, offset, size);
+	return pci_read(dev, offset, size);
+}
+
+static bool has_claims(const struct function *f)
+{
+	for (unsigned i = 0; i < PCI_BAR_COUNT; i++) {
+		if (f->claims[i].ops)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Traps and registers cannot change in the same moment. Nothing is decoded in between, so no CPU
+ * reaches the registers at a place that is not watched.
+ */
+static void write_bars(struct function *f, uint16_t offset, unsigned size, uint32_t value)
+{
+	struct pci_config config = pci_function_config(f);
+	uint16_t command = (uint16_t)pci_read(&f->dev, PCI_COMMAND, 2);
+	bool off = (command & DECODE) && has_claims(f);
+	struct pci_bar_write w;
+
+	pci_bars_write(&f->bars, &config, offset, size, value, &w);
+	if (!w.writes)
+		return;
+	if (off) {
+		pci_write(&f->dev, PCI_COMMAND, 2, command & ~(uint32_t)DECODE);
+		pci_claims_follow(f, command);
+	}
+	for (unsigned i = 0; i < w.writes; i++)
+		pci_write(&f->dev, w.write[i].offset, 4, w.write[i].value);
+	if (off)
+		pci_write(&f->dev, PCI_COMMAND, 2, command);
+}
+
+static void write_command(struct function *f, uint16_t offset, unsigned size, uint32_t value)
+{
+	uint16_t old = (uint16_t)pci_read(&f->dev, PCI_COMMAND, 2), new = old;
+
+	for (unsigned i = 0; i < size; i++) {
+		unsigned at = offset + i - PCI_COMMAND;
+
+		if (at < 2)
+			new = (uint16_t)((new & ~(0xffu << 8 * at)) | (value >> 8 * i & 0xff)
+									  << 8 * at);
+	}
+	if ((old ^ new) & DECODE)
+		pci_claims_follow(f, old | new);
+	pci_write(&f->dev, offset, size, value);
+	if ((old ^ new) & DECODE)
+		pci_claims_follow(f, new);
+}
+
+static void write_bridge(struct function *f, uint16_t offset, unsigned size, uint32_t value)
+{
+	pci_write(&f->dev, offset, size, value);
+	if (overlaps(offset, size, PCI_BRIDGE_BUSES, PCI_BRIDGE_BUSES + 3) &&
+	    pci_bridge_renumbered(f))
+		pci_ecam_refresh();
+}
+
+void pci_default_write(struct pci_device *dev, uint16_t offset, unsigned size, uint32_t value)
+{
+	struct function *f = pci_function_of(dev);
+
+	if (f->is_window_register && pci_ecam_write(f, offset, size, value))
+		return;
+	if (f->bars.sized && pci_bars_touched(&f->bars, offset, size))
+		write_bars(f, offset, size, value);
+	else if (has_claims(f) && overlaps(offset, size, PCI_COMMAND, PCI_COMMAND + 2))
+		write_command(f, offset, size, value);
+	else if (pci_is_bridge(f))
+		write_bridge(f, offset, size, value);
+	else
+		pci_write(dev, offset, size, value);
+}
+
+/* ---- the guest ---- */
+
+/* A single function that a driver has may answer at all eight numbers. */
+static bool is_shadow(struct pci_address at)
+{
+	struct pci_address first = at;
+	const struct function *f;
+
+	if (at.function == 0)
+		return false;
+	first.function = 0;
+	f = pci_function_at(first);
+	return f && f->dev.driver && !pci_is_multi(f);
+}
+
+/* Somebody asks for a function that was not there: has it come? */
+static struct function *look_again(struct pci_address at)
+{
+	struct pci_address first = at;
+	char name[PCI_NAME_MAX];
+
+	first.function = 0;
+	const struct function *zero = at.function ? pci_function_at(first) : NULL;
+
+	if (!pci_assign_possible(at) || (zero && !pci_is_multi(zero)))
+		return NULL;
+	struct function *f = pci_function_find(at);
+
+	if (!f)
+		return NULL;
+	log_printf("%s new device\n", pci_name(&f->dev, name));
+	pci_assign(f);
+	pci_ecam_refresh();
+	return f;
+}
+
+/* What answers at the address now, found out anew where that may have changed. */
+static struct function *current(struct pci_address at, uint16_t offset)
+{
+	struct function *f = pci_function_at(at);
+
+	if (f && offset < 4) {
+		uint32_t id = pci_read(&f->dev, PCI_VENDOR, 4);
+
+		if (id != ((uint32_t)f->dev.id.device << 16 | f->dev.id.vendor)) {
+			pci_function_gone(f);
+			pci_ecam_refresh();
+			f = NULL;
+		}
+	}
+	return f ? f : look_again(at);
+}
+
+bool pci_guest_wants(struct pci_address at, uint16_t offset, bool write)
+{
+	const struct function *f = pci_function_at(at);
+
+	if (!f || f->dev.driver)
+		return true;
+	return write ? f->is_window_register || pci_is_bridge(f) : offset < 4;
+}
+
+uint32_t pci_guest_read(struct pci_address at, uint16_t offset, unsigned size)
+{
+	uint32_t value = UINT32_MAX;
+
+	if (is_shadow(at))
+		return ones(size);
+	struct function *f = current(at, offset);
+
+	if (!f || !f->dev.driver)
+		return pci_space_read(at, offset, size);
+	if (f->dev.driver->config_read &&
+	    f->dev.driver->config_read(&f->dev, size, offset, &value) == PCI_CONFIG_DONE)
+		return value & ones(size);
+	return pci_default_read(&f->dev, offset, size);
+}
+
+void pci_guest_write(struct pci_address at, uint16_t offset, unsigned size, uint32_t value)
+{
+	if (is_shadow(at))
+		return;
+	struct function *f = current(at, offset);
+
+	if (!f) {
+		pci_space_write(at, offset, size, value);
+		return;
+	}
+	if (f->dev.driver && f->dev.driver->config_write &&
+	    f->dev.driver->config_write(&f->dev, size, offset, value) == PCI_CONFIG_DONE)
+		return;
+	pci_default_write(&f->dev, offset, size, value);
+}

@@ -1,0 +1,39 @@
+/* PCI at start-up: find the functions, give them to drivers, watch configuration space. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "core/initcall.h"
+#include "core/log.h"
+#include "core/start.h"
+#include "drivers/pci/assign.h"
+#include "drivers/pci/ecam.h"
+#include "drivers/pci/function.h"
+#include "drivers/pci/ports.h"
+#include "drivers/pci/space.h"
+
+static int pci_init(void)
+{
+	int err;
+
+	pci_space_init();
+	pci_functions_scan();
+	if ((err = pci_assign_init()) != 0)
+		return err;
+	for (struct function *f = pci_functions; f; f = f->next) {
+		char name[PCI_NAME_MAX];
+
+		if (!f->reachable) {
+			log_printf("%s is behind a concealed bridge\n", pci_name(&f->dev, name));
+			continue;
+		}
+		if ((err = pci_assign(f)) != 0) {
+			start_refuse("%s is not taken as vmm.driver.pci says (see above)",
+				     pci_name(&f->dev, name));
+			return err;
+		}
+	}
+	if (!pci_assign_any())
+		return 0; /* nothing exits */
+	if ((err = pci_ports_init()) != 0 || (err = pci_ecam_init()) != 0)
+		start_refuse("configuration space cannot be watched: error %d", -err);
+	return err;
+}
+INITCALL(INITCALL_DRIVERS, pci_init);
