@@ -5,9 +5,9 @@
 #include <signal.h>
 #include <stdint.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <sys/time.h>
 #include <ucontext.h>
+#include "guestprogram.h"
 
 /*
  * No libc: the guest has none. Four pages of plain memory, and four of which the middle two are
@@ -61,43 +61,6 @@ __asm__(".globl run_code, run_back, sig_return, _start\n"
 	"_start:	xor %ebp, %ebp; and $-16, %rsp; call program\n");
 /* clang-format on */
 
-static long sys(long n, long a, long b, long c, long d, long e, long f)
-{
-	register long r10 __asm__("r10") = d, r8 __asm__("r8") = e, r9 __asm__("r9") = f;
-	long r;
-
-	__asm__ volatile("syscall"
-			 : "=a"(r)
-			 : "a"(n), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-			 : "rcx", "r11", "memory");
-	return r;
-}
-#define SYS(n, ...) SYS_(n, ##__VA_ARGS__, 0, 0, 0, 0, 0, 0)
-#define SYS_(n, a, b, c, d, e, f, ...)                                                             \
-	sys(n, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
-
-static void say(const char *s)
-{
-	long n = 0;
-
-	while (s[n])
-		n++;
-	SYS(SYS_write, 1, s, n);
-}
-
-static void say_number(uint64_t v, unsigned base)
-{
-	char text[24];
-	int i = 23;
-
-	text[23] = 0;
-	do {
-		text[--i] = "0123456789abcdef"[v % base];
-		v /= base;
-	} while (v);
-	say(text + i);
-}
-
 static void line(const char *name, uint64_t a, uint64_t b)
 {
 	say(name);
@@ -106,13 +69,6 @@ static void line(const char *name, uint64_t a, uint64_t b)
 	say(" ");
 	say_number(b, 10);
 	say("\n");
-}
-
-static _Noreturn void leave(int status)
-{
-	SYS(SYS_exit_group, status);
-	for (;;)
-		;
 }
 
 static uint64_t seed = 88172645463325252u;

@@ -1,35 +1,22 @@
 """Emulated memory: each form of instruction gives on it what it gives on plain memory, with faults, interrupts and two CPUs."""
 # SPDX-License-Identifier: BSD-3-Clause
 
-import base64
-import gzip
 import os
 import re
 import subprocess
 
 import pytest
 
+from lib import guestprogram
 from lib.machine import TOP, Machine
 
 DEBUG_ELF = os.path.join(TOP, "build", "bitvisor-debug.elf")
-SOURCE = os.path.join(TOP, "tests", "system", "mmio.c")
 
 
 @pytest.fixture(scope="module")
-def program(tmp_path_factory):
+def program():
     subprocess.run(["make", "-s", "-C", TOP, DEBUG_ELF.removeprefix(TOP + "/")], check=True, stdout=subprocess.DEVNULL)
-    path = tmp_path_factory.mktemp("mmio") / "mmio"
-    subprocess.run(["gcc", "-O1", "-nostdlib", "-static", "-s", "-fno-pie", "-no-pie", "-fno-stack-protector", "-fcf-protection=none",
-                    "-mno-red-zone", "-Wall", "-Wextra", "-Werror", "-Wl,-N,--build-id=none,--no-warn-rwx-segments", "-o", path, SOURCE],
-                   check=True)
-    return base64.b64encode(gzip.compress(path.read_bytes(), mtime=0)).decode()
-
-
-def install(m, program):
-    m.run("rm -f /tmp/m64")
-    for i in range(0, len(program), 400):
-        m.run(f"echo {program[i:i + 400]} >>/tmp/m64")
-    m.run("base64 -d </tmp/m64 | gunzip >/tmp/mmio && chmod +x /tmp/mmio")
+    return guestprogram.build("mmio")
 
 
 def numbers(output):
@@ -41,7 +28,7 @@ def test_forms(program, emu, cpus):
     """One program in the guest compares; what it printed is looked at here."""
     with Machine(f"mmio-{emu}", emu=emu, elf=DEBUG_ELF, cpus=cpus) as m:
         m.boot()
-        install(m, program)
+        guestprogram.install(m, "mmio", program)
         output = m.run("/tmp/mmio", 600)
         assert output.endswith("done"), output
         found = numbers(output)

@@ -1,0 +1,225 @@
+"""PCI: what vmm.driver.pci takes is what it says, and the guest finds the rest as it is."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+import re
+import time
+
+import pytest
+
+from lib import checks, guestprogram
+from lib.machine import Machine
+
+Q35 = {
+    "machine": "q35", "net": "none", "mem": 512, "kernel_args": "+quiet iomem=relaxed",
+    "extra": ("-nic", "none",
+              "-device", "e1000,addr=10,mac=52:54:00:00:00:01,romfile=", "-device", "e1000,addr=11,mac=52:54:00:00:00:02,romfile=",
+              "-device", "e1000,addr=12,mac=52:54:00:00:00:03,romfile=",
+              "-device", "pcie-root-port,id=port1,chassis=1,addr=3", "-device", "e1000e,bus=port1,mac=52:54:00:00:00:04,romfile=",
+              "-device", "pcie-root-port,id=port2,chassis=2,addr=4",
+              "-device", "qemu-xhci,addr=14", "-device", "edu,addr=15"),
+}
+DUMP = ("for d in /sys/bus/pci/devices/*; do echo \"${d##*/} $(hexdump -v -n 256 -e '1/1 \"%02x\"' $d/config)"
+        " $(cut -d' ' -f1-2 $d/resource | head -n 6 | tr '\\n' ' ')$(dd if=$d/config bs=256 skip=1 2>/dev/null | sha256sum)\"; done")
+ECAM = 0xb0000000
+FREE = 0xe0000000  # nothing is there
+
+
+@pytest.fixture(scope="module")
+def poke():
+    return guestprogram.build("poke")
+
+
+def without_message(config):
+    """The first 256 bytes without the address and data of MSI: which vector a driver gets depends on the other devices."""
+    data = bytearray.fromhex(config)
+    at = data[0x34] if data[6] & 0x10 else 0
+    while at:
+        if data[at] == 5:
+            data[at + 4:at + 14] = bytes(10)
+        at = data[at + 1]
+    return data.hex()
+
+
+def functions(m):
+    """Address -> all that the guest sees of each function: configuration space and resources."""
+    lines = [line.split(" ", 2) for line in m.run(DUMP, 60).splitlines()]
+    return {address: without_message(config) + " " + rest for address, config, rest in lines}
+
+
+def poked(m, *words):
+    return [int(v, 16) for v in m.run("/tmp/poke " + " ".join(words)).split()]
+
+
+def bars(resources):
+    """(first, last) of the memory BARs that a line of functions() names."""
+    numbers = [int(n, 16) for n in re.findall(r"0x[0-9a-f]{16}", resources)]
+    return [(a, b) for a, b in zip(numbers[::2], numbers[1::2]) if a > 0xffff]
+
+
+def port_address(bus, device, function, offset=0):
+    return f"o4:cf8:{0x80000000 | bus << 16 | device << 11 | function << 8 | offset:x}"
+
+
+@pytest.fixture(scope="module")
+def bare():
+    """What the guest finds without a VMM."""
+    with Machine("pci-bare", bare=True, **Q35) as m:
+        return functions(m.boot())
+
+
+HIDE = {
+    "second": ("id=8086:100e, number=1, driver=conceal", ["0000:00:11.0"]),
+    "slot": ("slot=00:11.0, driver=none, and, class=0200, driver=conceal", ["0000:00:10.0", "0000:00:12.0", "0000:01:00.0"]),
+    "xhci": ("class_code=0c0330, driver=conceal", ["0000:00:14.0"]),
+    "bridge": ("slot=00:03.0, driver=conceal", ["0000:00:03.0", "0000:01:00.0"]),
+}
+
+
+@pytest.mark.parametrize("name", HIDE)
+def test_conceal(bare, poke, name):
+    """The functions that the rule names are gone for each kind of access, and the others are as they are on the bare machine."""
+    rule, hidden = HIDE[name]
+    with Machine(f"pci-conceal-{name}", words=("vmm.driver.pci=" + rule,), **Q35) as m:
+        m.boot()
+        found = functions(m)
+        assert sorted(set(bare) - set(found)) == sorted(hidden)
+        assert found == {a: t for a, t in bare.items() if a not in hidden}
+        log = m.vmm_log()
+        guestprogram.install(m, "poke", poke)
+        for address in hidden:
+            bus, device = int(address[5:7], 16), int(address[8:10], 16)
+            if bus == 0 or name != "bridge":
+                assert re.search(rf"\[{address[5:].upper()}/[0-9A-F:]+\] concealed", log)
+            page = ECAM + (bus << 20 | device << 15)
+            for offset in 0, 8, 0x10, 0x40, 0xfc:
+                got = poked(m, port_address(bus, device, 0, offset), "i4:cfc", "i2:cfe", "i1:cfd", f"r4:{page + offset:x}",
+                            f"r2:{page + offset + 1:x}", f"r8:{page + offset:x}", f"r1:{page + offset + 3:x}")
+                assert got == [0xffffffff, 0xffff, 0xff, 0xffffffff, 0xffff, 0xffffffffffffffff, 0xff], (address, offset)
+            # another function number does not show it either, nor do the extended registers
+            assert poked(m, port_address(bus, device, 1), "i4:cfc", f"r4:{page + 0x1000:x}", f"r4:{page + 0x100:x}") == [0xffffffff] * 3
+            # switching it on by all ways does nothing: its registers stay dead
+            poked(m, port_address(bus, device, 0, 4), "o4:cfc:7", f"w4:{page + 4:x}:7", f"w2:{page + 4:x}:7", f"w1:{page + 4:x}:7")
+            for first, last in bars(bare[address]):
+                if name != "bridge":
+                    assert poked(m, f"r4:{first:x}", f"w4:{first:x}:0", f"r4:{first:x}", f"r8:{first + 8:x}",
+                                 f"r1:{last:x}") == [0xffffffff, 0xffffffff, 0xffffffffffffffff, 0xff], address
+            assert poked(m, f"r4:{page:x}") == [0xffffffff]
+        checks.disk_reads_back(m)
+
+
+def test_both_ways(poke):
+    """Ports and memory give the same bytes, in any size, of functions that are there, hidden, and not there."""
+    words = ("vmm.driver.pci=id=8086:100e, number=1, driver=conceal",)
+    with Machine("pci-both-ways", words=words, **Q35) as m:
+        m.boot()
+        guestprogram.install(m, "poke", poke)
+        for device in 0, 0x10, 0x11, 0x12, 0x13, 0x1f:
+            for offset in range(0, 64, 4):
+                page = ECAM + (device << 15) + offset
+                a = poked(m, port_address(0, device, 0, offset), "i4:cfc", "i2:cfc", "i2:cfe", "i1:cfd", "i1:cff", "i4:cf8")
+                b = poked(m, f"r4:{page:x}", f"r2:{page:x}", f"r2:{page + 2:x}", f"r1:{page + 1:x}", f"r1:{page + 3:x}")
+                assert a[:-1] == b, (device, offset)
+                assert a[-1] == 0x80000000 | device << 11 | offset
+        # other sizes at CF8 are no address, and CF9 is the chipset's own
+        assert poked(m, port_address(0, 0, 0), "o2:cf8:1234", "i4:cf8", "i4:cfc")[0] == 0x80000000
+
+
+BAD = {
+    "key": ("clas=02*, driver=conceal", r"rule 1, column 1: .*clas"),
+    "driver": ("class=02*, driver=conceel", r"rule 1, column 19: .*conceel"),
+    "second": ("class=02*, driver=conceal, and, id=1:2", r"rule 2, column \d+: .*driver="),
+    "old": (None, r"old keys: rule 1, column \d+: .*uhci"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_string(name):
+    """An error names its rule and column, and stops the start with the question."""
+    rule, pattern = BAD[name]
+    words = ("vmm.driver.usb.uhci=1",) if rule is None else ("vmm.driver.pci=" + rule,)
+    with Machine(f"pci-bad-{name}", words=words, kernel_args="+quiet") as m:
+        end = time.monotonic() + 60
+        while "Press c to continue" not in (log := m.vmm_log()):
+            assert time.monotonic() < end, log
+            time.sleep(0.2)
+        assert re.search(pattern, log), log
+        assert "BitVisor is not started: vmm.driver.pci has 1 error" in log
+
+
+def test_monitor(bare, poke):
+    """A monitored device works as before, and each access is in the log; a moved BAR is followed, and a device that is off is left alone."""
+    words = ("vmm.driver.pci=id=1234:11e8, driver=monitor, log=2000",)
+    with Machine("pci-monitor", words=words, **Q35) as m:
+        m.boot()
+        assert functions(m) == bare
+        guestprogram.install(m, "poke", poke)
+        base = bars(bare["0000:00:15.0"])[0][0]
+        command = port_address(0, 0x15, 0, 4)
+        assert poked(m, command, "o2:cfc:2", f"r4:{base:x}", f"w4:{base + 4:x}:55", f"r4:{base + 4:x}") == [0x010000ed, 0xffffffaa]
+        # moved with the decoder on, in the middle of which nobody gets past the monitor
+        poked(m, port_address(0, 0x15, 0, 0x10), f"o4:cfc:{FREE:x}")
+        assert poked(m, f"r4:{FREE:x}", f"r4:{ECAM + (0x15 << 15) + 0x10:x}") == [0x010000ed, FREE]
+        # asked for its size through memory and ports
+        assert poked(m, f"w4:{ECAM + (0x15 << 15) + 0x10:x}:ffffffff", port_address(0, 0x15, 0, 0x10), "i4:cfc") == [0xfff00000]
+        poked(m, f"w4:{ECAM + (0x15 << 15) + 0x10:x}:{base:x}", command, "o2:cfc:0")
+        before = m.vmm_log().count("BAR0 read")
+        poked(m, f"r4:{base:x}")
+        log = m.vmm_log()
+        assert log.count("BAR0 read") == before == 3
+        assert re.search(r"\[00:15\.0/1234:11E8\] BAR0 write 4 at 0x4: 0x55", log)
+        assert re.search(r"\[00:15\.0/1234:11E8\] config write 4 at 0x10: 0xffffffff", log)
+        assert re.search(r"accesses: config \d+ reads, \d+ writes; BARs 3 reads, 1 writes", log) or "accesses: config" in log
+
+
+def test_rescan(bare, poke):
+    """A guest that takes the bus apart and looks again finds no more than before."""
+    words = ("vmm.driver.pci=class=0200, driver=conceal",)
+    hidden = [a for a, text in bare.items() if text[20:24] == "0002"]
+    assert len(hidden) == 4
+    with Machine("pci-rescan", words=words, **Q35) as m:
+        m.boot()
+        before = functions(m)
+        assert sorted(set(bare) - set(before)) == sorted(hidden)
+        m.run("for d in 0000:00:03.0 0000:00:04.0 0000:00:15.0; do echo 1 >/sys/bus/pci/devices/$d/remove; done; echo 1 >/sys/bus/pci/rescan", 60)
+        assert sorted(functions(m)) == sorted(before)
+        guestprogram.install(m, "poke", poke)
+        # the bridge in front of one of them gets another bus number; the function stays hidden there, and comes back hidden
+        port = ECAM + (3 << 15)
+        numbers = poked(m, f"r4:{port + 0x18:x}")[0]
+        for bus in 0x40, 0x41:
+            poked(m, f"w4:{port + 0x18:x}:{numbers & 0xff0000ff | bus << 16 | bus << 8:x}")
+            assert poked(m, port_address(bus, 0, 0), "i4:cfc", f"r4:{ECAM + (bus << 20):x}", port_address(1, 0, 0), "i4:cfc",
+                         f"r4:{ECAM + (1 << 20):x}") == [0xffffffff] * 4
+        poked(m, f"w4:{port + 0x18:x}:{numbers:x}")
+        assert poked(m, port_address(1, 0, 0), "i4:cfc", f"r4:{ECAM + (1 << 20):x}") == [0xffffffff] * 2
+
+
+def test_window_moves(poke):
+    """The guest moves the memory window on configuration space: what is hidden stays so at the new place, from the first access on."""
+    words = ("vmm.driver.pci=id=8086:100e, number=1, driver=conceal",)
+    with Machine("pci-window", words=words, **(Q35 | {"cpus": 2})) as m:
+        m.boot()
+        guestprogram.install(m, "poke", poke)
+        for number, base in enumerate((0xc0000000, 0xb0000000, 0xd0000000)):
+            length = 2 if base == 0xd0000000 else 0  # half of the buses
+            cpu = 1 << number % 2
+            got = m.run(f"taskset {cpu:x} /tmp/poke {port_address(0, 0, 0, 0x60)} o4:cfc:{base | length | 1:x} r4:{base:x}"
+                        f" r4:{base + (0x10 << 15):x} r4:{base + (0x11 << 15):x} r2:{base + (0x12 << 15):x} i4:cfc")
+            assert [int(v, 16) for v in got.split()] == [0x29c08086, 0x100e8086, 0xffffffff, 0x8086, base | length | 1]
+        # over the VMM's own memory it does not go
+        log = m.vmm_log()
+        vmm = int(re.search(r"VMM at (0x[0-9a-f]+)", log)[1], 16)
+        poked(m, port_address(0, 0, 0, 0x60), f"o4:cfc:{vmm & 0xf0000000 | 1:x}")
+        assert poked(m, port_address(0, 0, 0, 0x60), "i4:cfc") == [0xd0000003]
+        assert "the guest may not move configuration space" in m.vmm_log()
+        # switched off and on again
+        poked(m, port_address(0, 0, 0, 0x60), "o4:cfc:b0000000")
+        assert poked(m, port_address(0, 0, 0, 0x60), "o4:cfc:b0000001", f"r4:{ECAM + (0x11 << 15):x}",
+                     f"r4:{ECAM + (0x10 << 15):x}") == [0xffffffff, 0x100e8086]
+
+
+def test_no_rule():
+    """Without a rule nothing of configuration space exits."""
+    with Machine("pci-no-rule", **Q35) as m:
+        m.boot()
+        assert re.search(r"PCI: 1[0-9] devices found", m.vmm_log())
