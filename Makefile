@@ -52,10 +52,12 @@ $(B)/vmm/%.S.o: %.S
 	@echo "  AS      $<"
 	@$(CC) $(VMM_CFLAGS) -D__ASSEMBLY__ -MMD -MP -c -o $@ $<
 
+LINK_IMAGE = $(LD) -nostdlib -static --build-id=none -z max-page-size=4096 -z noexecstack --gc-sections \
+	--no-warn-rwx-segments -T core/image.lds -o $@
+
 $(B)/bitvisor.elf: $(VMM_OBJS) $(DEPS_LIBS) core/image.lds
 	@echo "  LD      $@"
-	@$(LD) -nostdlib -static --build-id=none -z max-page-size=4096 -z noexecstack --gc-sections \
-		--no-warn-rwx-segments -T core/image.lds -o $@ $(VMM_OBJS) $(DEPS_LIBS)
+	@$(LINK_IMAGE) $(VMM_OBJS) $(DEPS_LIBS)
 
 -include $(VMM_OBJS:.o=.d)
 

@@ -96,6 +96,9 @@
 		"Old key, behind all rules of vmm.driver.pci: driver=ieee1394log, and, driver=thunderbolt_conceal.") \
 	BOOL("vmm.tty_x540", old_tty_x540, 0, \
 		"Old key, behind all rules of vmm.driver.pci: driver=x540.") \
+	INT("vmm.dump_pci_timeout", dump_pci_timeout, 0, 3600, 30, \
+		"Seconds without a key after which the list of PCI functions (build option " \
+		"DUMP_PCI_DEV_LIST) ends by itself. 0: it waits.") \
 	ENUM("vmm.iommu", iommu, iommu, CONFIG_IOMMU_ON, \
 		"Who owns DMA remapping: the VMM, or the guest (then DMA of devices can reach the VMM).") \
 	ENUM("vmm.on_error", on_error, on_error, CONFIG_ON_ERROR_AUTO, \

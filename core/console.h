@@ -1,6 +1,7 @@
 /* Where the log is shown before the guest owns the machine, and in a panic. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "core/boot.h"
@@ -27,7 +28,11 @@ void console_release(void);
 void console_panic(void);
 #define CONSOLE_COLUMNS 80
 #define CONSOLE_ROWS    25
-/* Write to the screen alone, not to the log. Context: start-up, BIOS. */
+/* Write to the screen alone, not to the log; backspaces work. Context: start-up. */
 void console_show(const char *text, size_t length);
-/* c, r, b or a blank, or 0. Context: start-up, before the guest runs. */
+/* Whether the screen shows what is logged, as it does at first. Context: start-up. */
+void console_show_log(bool on);
+/* There is a keyboard that console_poll_key() can read. Context: start-up. */
+bool console_has_keys(void);
+/* One of b c g q r, a blank or CR; or 0. Context: start-up, before the guest runs. */
 char console_poll_key(void);

@@ -1,4 +1,4 @@
-# The same image with CONFIG_TEST_CALLS: audits before each entry (core/audit.h), and VMM calls that tests need and a
+# Images for tests. The same image with CONFIG_TEST_CALLS: audits before each entry (core/audit.h), and VMM calls that tests need and a
 # product must not have.
 # SPDX-License-Identifier: BSD-3-Clause
 
@@ -15,7 +15,20 @@ DEBUG_LINK := $(DEBUG_OBJS) $(filter-out $(VMM_C:%.c=$(B)/vmm/%.o),$(VMM_OBJS)) 
 
 $(B)/bitvisor-debug.elf: $(DEBUG_LINK) core/image.lds
 	@echo "  LD      $@"
-	@$(LD) -nostdlib -static --build-id=none -z max-page-size=4096 -z noexecstack --gc-sections \
-		--no-warn-rwx-segments -T core/image.lds -o $@ $(DEBUG_LINK)
+	@$(LINK_IMAGE) $(DEBUG_LINK)
+
+# And the image that lists PCI functions at the start, as DUMP_PCI_DEV_LIST=y in .config makes it.
+$(B)/debug/devlist.o: drivers/pci/list.c $(DEPS_READY)
+	@mkdir -p $(@D)
+	@echo "  CC      $< (DUMP_PCI_DEV_LIST)"
+	@$(CC) $(VMM_CFLAGS) -DCONFIG_DUMP_PCI_DEV_LIST=1 -MMD -MP -c -o $@ $<
+
+DEVLIST_LINK := $(filter-out $(B)/vmm/drivers/pci/list.o,$(VMM_OBJS)) $(B)/debug/devlist.o $(DEPS_LIBS)
+
+$(B)/bitvisor-devlist.elf: $(DEVLIST_LINK) core/image.lds
+	@echo "  LD      $@"
+	@$(LINK_IMAGE) $(DEVLIST_LINK)
+
+-include $(B)/debug/devlist.d
 
 -include $(DEBUG_OBJS:.o=.d)

@@ -45,16 +45,12 @@ static void text_put(const char *text, size_t length)
 	for (size_t i = 0; i < length; i++) {
 		if (text[i] == '\n' || column == TEXT_COLUMNS)
 			text_newline();
+		if (text[i] == '\b' && column > 0)
+			column--;
 		if (text[i] >= ' ')
 			text_screen[row * TEXT_COLUMNS + column++] =
 			    (uint16_t)(TEXT_COLOUR | (uint8_t)text[i]);
 	}
-}
-
-void console_show(const char *text, size_t length)
-{
-	if (text_screen)
-		text_put(text, length);
 }
 
 static void conout_put(const char *text, size_t length)
@@ -74,6 +70,28 @@ static void conout_put(const char *text, size_t length)
 	}
 	part[n] = '\0';
 	conout(conout_this, part);
+}
+
+void console_show(const char *text, size_t length)
+{
+	if (firmware == BOOT_BIOS && text_screen)
+		text_put(text, length);
+	else if (conout)
+		conout_put(text, length);
+}
+
+void console_show_log(bool on)
+{
+	void (*put)(const char *text, size_t length) = firmware == BOOT_BIOS ? text_put
+						       : conout              ? conout_put
+									     : NULL;
+
+	if (!put)
+		return;
+	if (on)
+		log_add_sink_quiet(put);
+	else
+		log_remove_sink(put);
 }
 
 void console_text_init(void)
@@ -189,6 +207,11 @@ void console_panic(void)
 	log_add_sink_quiet(text_put);
 }
 
+bool console_has_keys(void)
+{
+	return firmware == BOOT_BIOS;
+}
+
 char console_poll_key(void)
 {
 	/* scan code set 1, make codes; legacy USB keyboards come this way as well */
@@ -203,6 +226,12 @@ char console_poll_key(void)
 		return 'b';
 	case 0x39:
 		return ' ';
+	case 0x10:
+		return 'q';
+	case 0x22:
+		return 'g';
+	case 0x1c:
+		return '\r';
 	default:
 		return '\0';
 	}

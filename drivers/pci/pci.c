@@ -6,6 +6,7 @@
 #include "drivers/pci/assign.h"
 #include "drivers/pci/ecam.h"
 #include "drivers/pci/function.h"
+#include "drivers/pci/list.h"
 #include "drivers/pci/ports.h"
 #include "drivers/pci/space.h"
 
@@ -30,6 +31,7 @@ static int pci_init(void)
 			return err;
 		}
 	}
+	pci_list();
 	if (!pci_assign_any())
 		return 0; /* nothing exits */
 	if ((err = pci_ports_init()) != 0 || (err = pci_ecam_init()) != 0)

@@ -1,13 +1,16 @@
 """PCI: what vmm.driver.pci takes is what it says, and the guest finds the rest as it is."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+import os
 import re
+import subprocess
 import time
 
 import pytest
 
 from lib import checks, guestprogram
-from lib.machine import Machine
+from lib.machine import TOP, Machine
+from lib.screen import ScreenMachine
 
 Q35 = {
     "machine": "q35", "net": "none", "mem": 512, "kernel_args": "+quiet iomem=relaxed",
@@ -223,3 +226,72 @@ def test_no_rule():
     with Machine("pci-no-rule", **Q35) as m:
         m.boot()
         assert re.search(r"PCI: 1[0-9] devices found", m.vmm_log())
+
+
+DEVLIST_ELF = os.path.join(TOP, "build", "bitvisor-devlist.elf")
+MORE = "-- more --  q:continue  g:go to 1st line  r:reboot  SPC:next page  CR:next line"
+END = "-- end --   q:continue  g:go to 1st line  r:reboot"
+# The worked examples of vmm.driver.pci; drivers that are not there are stood in for by these two.
+EXAMPLES = {
+    "one-nic": ("id=8086:100e, number=1, driver=monitor", {"00:11.0": "monitor"}),
+    "slot": ("slot=00:1f.2, driver=monitor, log=0, bars=0", {"00:1F.2": "monitor"}),
+    "two-rules": ("slot=00:10.0, driver=monitor, log=0, and, class=0200, driver=conceal",
+                  {"00:10.0": "monitor", "00:11.0": "conceal", "00:12.0": "conceal", "01:00.0": "conceal"}),
+    "all-but-one": ("slot=00:12.0, driver=none, and, id=8086:100e, driver=conceal", {"00:10.0": "conceal", "00:11.0": "conceal"}),
+}
+
+
+@pytest.fixture(scope="module")
+def devlist():
+    subprocess.run(["make", "-s", "-C", TOP, "build/bitvisor-devlist.elf"], check=True, stdout=subprocess.DEVNULL)
+    return DEVLIST_ELF
+
+
+def golden(bare, assigned):
+    """The list as it must be, of what the guest finds without a VMM."""
+    lines = []
+    for address, text in bare.items():
+        config = bytes.fromhex(text.split()[0])
+        word = [int.from_bytes(config[i:i + 2], "little") for i in (0, 2)]
+        name = address[5:].upper()
+        lines.append(f"[{name}] {config[11]:02X}{config[10]:02X}{config[9]:02X}: {word[0]:04X}:{word[1]:04X}"
+                     + (f" {assigned[name]}" if name in assigned else ""))
+    return lines
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_list(bare, devlist, name):
+    """The list names every function and who has it, in the log at once and on the screen by pages; keys do what the prompt says."""
+    rule, assigned = EXAMPLES[name]
+    want = golden(bare, assigned)
+    assert sum(a in line for line in want for a in assigned) == len(assigned)
+    options = Q35 | {"elf": devlist, "words": ("vmm.driver.pci=" + rule,)}
+    with ScreenMachine(f"pci-list-{name}", **options) as m:
+        shown = m.expect_screen(MORE, 60).splitlines()
+        assert "\n\nDUMP_PCI_DEV_LIST:\n" + "\n".join(want) + "\n" in m.vmm_log().replace("\r", "")
+        assert want[0] not in shown and "DUMP_PCI_DEV_LIST:" in shown
+        if name == "one-nic":
+            m.key("ret")
+            shown = m.expect_screen(want[0] + MORE, 10)
+            assert want[1] not in shown
+            m.key("z")  # no key of the list
+            m.key("spc")
+            shown = m.expect_screen(END, 10)
+            begin = shown.index("DUMP_PCI_DEV_LIST:")
+            assert shown[begin:].rstrip() == "\n".join(["DUMP_PCI_DEV_LIST:", *want, END])
+            m.key("g")
+            m.expect_screen("DUMP_PCI_DEV_LIST:" + MORE, 10)
+            m.key("r")
+            assert m.wait_exit(30) == 0
+        else:
+            m.key("q")
+            m.boot()
+            assert set(functions(m)) == {a for a in bare if assigned.get(a[5:].upper()) != "conceal"}
+
+
+def test_list_timeout(bare, devlist):
+    """Nobody is there: after vmm.dump_pci_timeout seconds the guest starts."""
+    with Machine("pci-list-timeout", **(Q35 | {"elf": devlist, "words": ("vmm.dump_pci_timeout=3",)})) as m:
+        m.boot()
+        assert "\n".join(golden(bare, {})) in m.vmm_log().replace("\r", "")
+        assert functions(m) == bare
