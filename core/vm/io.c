@@ -10,6 +10,7 @@
 #include "core/vm/strio.h"
 #include "core/vmm_ops.h"
 #include "core/x86/cpu.h"
+#include "core/x86/percpu.h"
 
 #define TRAP_MAX 64
 
@@ -49,7 +50,7 @@ int io_trap(uint16_t first, uint16_t count, io_handler handler, void *arg)
 
 	if (count == 0 || first + count > 0x10000)
 		return -EINVAL;
-	mmio_lock();
+	mmio_lock(cpu_current());
 	while (i < TRAP_MAX && traps[i].end)
 		i++;
 	if (i < TRAP_MAX) {
@@ -64,7 +65,7 @@ int io_trap(uint16_t first, uint16_t count, io_handler handler, void *arg)
 
 void io_untrap(int id)
 {
-	mmio_lock();
+	mmio_lock(cpu_current());
 	struct trap *t = trap_get(id);
 
 	if (t) {
@@ -80,7 +81,7 @@ int io_move(int id, uint16_t first)
 {
 	int err = -EINVAL;
 
-	mmio_lock();
+	mmio_lock(cpu_current());
 	struct trap *t = trap_get(id);
 
 	if (t && first + (t->end - t->first) <= 0x10000) {
@@ -122,7 +123,7 @@ void io_pass(const struct io_access *io, uint32_t *value)
 
 static void access(const struct io_access *io, uint32_t *value)
 {
-	mmio_lock();
+	mmio_lock(this_cpu());
 	for (unsigned i = 0; i < trap_end; i++) {
 		/* an access may begin below a trapped port and reach it */
 		if (io->port < traps[i].end && io->port + io->size > traps[i].first) {

@@ -20,9 +20,8 @@ static struct mmio_ranges ranges_after; /* scratch of a change; under the lock *
 /* ---- the lock ---- */
 
 /*
- * A ticket lock that its holder may take again. During start-up this_cpu() is no CPU's block, but
- * the same for all of it, and nobody else is there to wait for. The nested tables' lock may be
- * taken inside, not the other way round.
+ * A ticket lock that its holder may take again. `self` is NULL during start-up, when nobody else is
+ * there. The nested tables' lock may be taken inside, not the other way round.
  */
 static struct {
 	uint32_t next, owner;
@@ -32,7 +31,7 @@ static struct {
 
 static void lock_take(struct cpu *self)
 {
-	if (__atomic_load_n(&lock.holder, __ATOMIC_RELAXED) == self) {
+	if (self ? __atomic_load_n(&lock.holder, __ATOMIC_RELAXED) == self : lock.depth > 0) {
 		lock.depth++;
 		return;
 	}
@@ -55,9 +54,9 @@ static void lock_release(void)
 	__atomic_store_n(&lock.owner, lock.owner + 1, __ATOMIC_RELEASE);
 }
 
-void mmio_lock(void)
+void mmio_lock(struct cpu *self)
 {
-	lock_take(this_cpu());
+	lock_take(self);
 }
 
 void mmio_unlock(void)
@@ -99,7 +98,7 @@ int mmio_register_pages(gpa_t base, uint64_t size, enum mmio_mode mode, const st
 	    .mode = (uint8_t)mode,
 	};
 
-	lock_take(this_cpu());
+	lock_take(cpu_current());
 	int err = mmio_range_add(&ranges, &r);
 
 	if (!err) {
@@ -121,7 +120,7 @@ int mmio_register(gpa_t base, uint64_t size, enum mmio_mode mode, const struct m
 
 void mmio_unregister(int id)
 {
-	lock_take(this_cpu());
+	lock_take(cpu_current());
 	const struct mmio_range *r = mmio_range_get(&ranges, (uint32_t)id);
 
 	if (r) {
@@ -137,7 +136,7 @@ int mmio_refresh(int id)
 {
 	int err = -ENOENT;
 
-	lock_take(this_cpu());
+	lock_take(cpu_current());
 	const struct mmio_range *r = mmio_range_get(&ranges, (uint32_t)id);
 
 	if (r)
@@ -152,7 +151,7 @@ int mmio_refresh(int id)
  */
 int mmio_move(int id, gpa_t base)
 {
-	lock_take(this_cpu());
+	lock_take(cpu_current());
 	const struct mmio_range *r = mmio_range_get(&ranges, (uint32_t)id);
 	uint64_t old = r ? r->base : 0, size = r ? r->size : 0;
 

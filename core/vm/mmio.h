@@ -55,10 +55,11 @@ int mmio_move(int id, gpa_t base);
 int mmio_refresh(int id);
 /*
  * The lock of the service, for exits of other kinds whose work must not come between a range's
- * accesses: ports that show the same device. Its holder may take it again. Context: exit handlers,
- * start-up; no other lock held.
+ * accesses: ports that show the same device. Its holder may take it again. `self`: this_cpu() in an
+ * exit, and cpu_current() where the caller may be the start-up. No other lock is held.
  */
-void mmio_lock(void);
+struct cpu;
+void mmio_lock(struct cpu *self);
 void mmio_unlock(void);
 /* The instruction that EXIT_STEP asked for is over, or will not be: close the pages. Context: exit
  * handler. */
