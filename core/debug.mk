@@ -29,6 +29,19 @@ $(B)/bitvisor-devlist.elf: $(DEVLIST_LINK) core/image.lds
 	@echo "  LD      $@"
 	@$(LINK_IMAGE) $(DEVLIST_LINK)
 
--include $(B)/debug/devlist.d
+# And the image with the driver that the documentation shows.
+$(B)/debug/example.c: Documentation/adding-a-driver.md
+	@mkdir -p $(@D)
+	@sed -n '/^```c$$/,/^```$$/{/^```/!p}' $< >$@
+
+$(B)/debug/example.o: $(B)/debug/example.c $(DEPS_READY)
+	@echo "  CC      $<"
+	@$(CC) $(VMM_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/bitvisor-example.elf: $(VMM_OBJS) $(B)/debug/example.o $(DEPS_LIBS) core/image.lds
+	@echo "  LD      $@"
+	@$(LINK_IMAGE) $(VMM_OBJS) $(B)/debug/example.o $(DEPS_LIBS)
+
+-include $(B)/debug/devlist.d $(B)/debug/example.d
 
 -include $(DEBUG_OBJS:.o=.d)

@@ -228,7 +228,6 @@ def test_no_rule():
         assert re.search(r"PCI: 1[0-9] devices found", m.vmm_log())
 
 
-DEVLIST_ELF = os.path.join(TOP, "build", "bitvisor-devlist.elf")
 MORE = "-- more --  q:continue  g:go to 1st line  r:reboot  SPC:next page  CR:next line"
 END = "-- end --   q:continue  g:go to 1st line  r:reboot"
 # The worked examples of vmm.driver.pci; drivers that are not there are stood in for by these two.
@@ -241,10 +240,15 @@ EXAMPLES = {
 }
 
 
+def image(name):
+    """A variant of the image, built when it is not there (core/debug.mk)."""
+    subprocess.run(["make", "-s", "-C", TOP, f"build/{name}.elf"], check=True, stdout=subprocess.DEVNULL)
+    return os.path.join(TOP, "build", f"{name}.elf")
+
+
 @pytest.fixture(scope="module")
 def devlist():
-    subprocess.run(["make", "-s", "-C", TOP, "build/bitvisor-devlist.elf"], check=True, stdout=subprocess.DEVNULL)
-    return DEVLIST_ELF
+    return image("bitvisor-devlist")
 
 
 def golden(bare, assigned):
@@ -295,3 +299,15 @@ def test_list_timeout(bare, devlist):
         m.boot()
         assert "\n".join(golden(bare, {})) in m.vmm_log().replace("\r", "")
         assert functions(m) == bare
+
+
+def test_documented_driver(poke):
+    """The driver of Documentation/adding-a-driver.md, as it stands there, linked into the image and nothing else changed."""
+    words = ("vmm.driver.pci=driver=edu_id, id=0x12345678",)
+    with Machine("pci-example", **(Q35 | {"elf": image("bitvisor-example"), "words": words})) as m:
+        m.boot()
+        guestprogram.install(m, "poke", poke)
+        base = int(m.run("cut -d' ' -f1 /sys/bus/pci/devices/0000:00:15.0/resource | head -n 1"), 16)
+        assert poked(m, port_address(0, 0x15, 0, 4), "o2:cfc:2", f"r4:{base:x}", f"w4:{base + 4:x}:1",
+                     f"r4:{base + 4:x}") == [0x12345678, 0xfffffffe]
+        assert "edu with another identification registered" in m.vmm_log()
