@@ -248,6 +248,18 @@ static int choose_vendor(void)
 	return -ENODEV;
 }
 
+/* What the VMM's memory is used for. */
+static void report_memory(void)
+{
+	uint64_t image = boot.image_size ? boot.image_size : (uint64_t)(image_end - image_start),
+		 log = LOG_RING_PAGES * PAGE_SIZE, blocks = (uint64_t)cpu_count * CPU_BLOCK_SIZE,
+		 free = pages_available() * PAGE_SIZE;
+
+	log_printf("Memory: image %lu, log %lu, CPUs %lu, tables and drivers %lu, free %lu KiB\n",
+		   image >> 10, log >> 10, blocks >> 10,
+		   (boot.region_size - image - log - blocks - free) >> 10, free >> 10);
+}
+
 int start_init(void)
 {
 	int err;
@@ -292,8 +304,8 @@ int start_init(void)
 		return err;
 	sleep_init();
 	report_dma();
-	log_printf("%s, %u CPUs, TSC %lu Hz, %zu KiB of the VMM's memory free\n", vmm_ops->name,
-		   cpu_count, clock_tsc_hz(), pages_available() * (PAGE_SIZE >> 10));
+	report_memory();
+	log_printf("%s, %u CPUs, TSC %lu Hz\n", vmm_ops->name, cpu_count, clock_tsc_hz());
 	if (boot.firmware == BOOT_UEFI)
 		console_release(); /* CPUs that enter do not have the firmware in their address
 				      space */

@@ -50,6 +50,9 @@ def test_memory(machine, row, bare):
         # firmware moves its own allocations about, so only the balance can be told
         balance = sum(b - a for a, b in before) - sum(b - a for a, b in after)
         assert 0 < balance <= VMM_MEMORY + 2 * MIB
+    parts = re.search(r"Memory: image (\d+), log (\d+), CPUs (\d+), tables and drivers (\d+), free (\d+) KiB", machine.vmm_log())
+    assert sum(map(int, parts.groups())) in range(16 * 1024 - 4, 16 * 1024 + 1)
+    assert int(parts[3]) == 64 * machine.options.cpus
 
 
 def test_cpu_flags(machine, row, bare):
