@@ -14,7 +14,8 @@
 	.quad	0x31303056424d4956
 	.quad	uefi_entry - VIRT
 	.quad	image_end - VIRT
-	.quad	0
+	.long	section_pci_driver_start - VIRT
+	.long	section_pci_driver_end - VIRT
 
 	.balign	8
 mb1_header:

@@ -71,7 +71,8 @@ static enum elf_status check_header(const struct elf64_ehdr *eh, uint64_t size)
 static enum elf_status add_segment(const struct elf64_phdr *ph, uint64_t size,
 				   struct elf_plan *plan)
 {
-	if (ph->p_memsz < ph->p_filesz || ph->p_paddr + ph->p_memsz < ph->p_paddr)
+	if (ph->p_memsz < ph->p_filesz || ph->p_paddr + ph->p_memsz < ph->p_paddr ||
+	    ph->p_vaddr + ph->p_memsz < ph->p_vaddr)
 		return ELF_BAD_SEGMENT;
 	if (!range_fits(ph->p_offset, ph->p_filesz, size))
 		return ELF_TRUNCATED;
@@ -82,7 +83,8 @@ static enum elf_status add_segment(const struct elf64_phdr *ph, uint64_t size,
 	struct elf_segment seg = {.file_offset = ph->p_offset,
 				  .file_size = ph->p_filesz,
 				  .offset = ph->p_paddr - BOOT_IMAGE_PHYS,
-				  .mem_size = ph->p_memsz};
+				  .mem_size = ph->p_memsz,
+				  .address = ph->p_vaddr};
 	for (uint32_t i = 0; i < plan->segment_count; i++) {
 		const struct elf_segment *other = &plan->segments[i];
 		if (seg.offset < other->offset + other->mem_size &&
@@ -110,8 +112,12 @@ static enum elf_status check_image(const uint8_t *file, struct elf_plan *plan)
 	}
 	if (image.uefi_entry >= image.image_size)
 		return ELF_BAD_ENTRY;
+	if (image.pci_drivers > image.pci_drivers_end || image.pci_drivers_end > image.image_size)
+		return ELF_BAD_DRIVERS;
 	plan->image_size = image.image_size;
 	plan->entry = image.uefi_entry;
+	plan->drivers = image.pci_drivers;
+	plan->drivers_end = image.pci_drivers_end;
 	return ELF_OK;
 }
 
@@ -166,6 +172,7 @@ const char *elf_status_text(enum elf_status status)
 	    [ELF_OVERLAP] = "segments overlap",
 	    [ELF_BAD_MAGIC] = "not a BitVisor image (bad magic)",
 	    [ELF_BAD_ENTRY] = "entry outside the image",
+	    [ELF_BAD_DRIVERS] = "table of PCI drivers outside the image",
 	};
 	return status < ELF_STATUS_COUNT ? text[status] : "unknown error";
 }

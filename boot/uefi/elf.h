@@ -19,6 +19,7 @@ enum elf_status {
 	ELF_OVERLAP,     /* two segments share memory */
 	ELF_BAD_MAGIC,   /* no struct boot_image at BOOT_IMAGE_PHYS */
 	ELF_BAD_ENTRY,   /* the UEFI entry is not in the image */
+	ELF_BAD_DRIVERS, /* the records of PCI drivers are not in the image */
 	ELF_STATUS_COUNT
 };
 
@@ -27,12 +28,14 @@ struct elf_segment {
 	uint64_t file_size;   /* bytes to copy, may be 0 */
 	uint64_t offset;      /* bytes from the image's start */
 	uint64_t mem_size;    /* bytes taken there, file_size or more; the rest is zero */
+	uint64_t address;     /* where it runs: what pointers in the image mean */
 };
 
 struct elf_plan {
 	uint64_t
 	    image_size; /* bytes from the image's start, bss included, as the image itself says */
 	uint64_t entry; /* UEFI entry, bytes from the image's start */
+	uint64_t drivers, drivers_end; /* records of PCI drivers, bytes from the image's start */
 	uint32_t segment_count;
 	struct elf_segment segments[ELF_SEGMENTS_MAX];
 };

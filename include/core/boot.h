@@ -89,7 +89,10 @@ struct boot_image {
 	uint64_t magic;      /* BOOT_IMAGE_MAGIC */
 	uint64_t uefi_entry; /* offset of the entry from the image's start */
 	uint64_t image_size; /* bytes, bss included */
-	uint64_t reserved;
+	/* The records of PCI drivers (include/drivers/pci_driver.h), with the pointers of the VMM's
+	 * own addresses: offsets of the first, and behind the last. Both 0: none. */
+	uint32_t pci_drivers;
+	uint32_t pci_drivers_end;
 };
 
 #define BOOT_IMAGE_PHYS                                                                            \

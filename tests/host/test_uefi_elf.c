@@ -48,11 +48,15 @@ static struct file good(void)
 	f.ph[1] = (Elf64_Phdr){.p_type = PT_NOTE, .p_offset = ~UINT64_C(0), .p_filesz = 5};
 	f.ph[2] = (Elf64_Phdr){.p_type = PT_LOAD,
 			       .p_offset = offsetof(struct file, data),
+			       .p_vaddr = BOOT_IMAGE_VIRT + 0x3000,
 			       .p_paddr = BOOT_IMAGE_PHYS + 0x3000,
 			       .p_filesz = sizeof(f.data),
 			       .p_memsz = 0x1000};
-	f.image = (struct boot_image){
-	    .magic = BOOT_IMAGE_MAGIC, .uefi_entry = 0x20, .image_size = 0x4000};
+	f.image = (struct boot_image){.magic = BOOT_IMAGE_MAGIC,
+				      .uefi_entry = 0x20,
+				      .image_size = 0x4000,
+				      .pci_drivers = 0x80,
+				      .pci_drivers_end = 0xb8};
 	memset(f.text, 0xcc, sizeof(f.text));
 	memset(f.data, 0xdd, sizeof(f.data));
 	return f;
@@ -80,6 +84,9 @@ static void test_good(void **state)
 	assert_int_equal(p.entry, 0x20);
 	assert_int_equal(p.segments[1].offset, 0x3000);
 	assert_int_equal(p.segments[1].mem_size, 0x1000);
+	assert_int_equal(p.segments[1].address, BOOT_IMAGE_VIRT + 0x3000);
+	assert_int_equal(p.drivers, 0x80);
+	assert_int_equal(p.drivers_end, 0xb8);
 
 	uint8_t *image = malloc(p.image_size);
 	assert_non_null(image);
@@ -137,6 +144,10 @@ CASE(test_image_magic, ELF_BAD_MAGIC, f.image.magic ^= 1)
 CASE(test_no_image, ELF_BAD_MAGIC, f.ph[0].p_paddr += 0x1000)
 CASE(test_short_image, ELF_BAD_MAGIC, f.ph[0].p_filesz = sizeof(f.image) - 1)
 CASE(test_entry, ELF_BAD_ENTRY, f.image.uefi_entry = 0x4000)
+CASE(test_vaddr_wraps, ELF_BAD_SEGMENT, f.ph[2].p_vaddr = ~UINT64_C(0) - 0xff)
+CASE(test_drivers_order, ELF_BAD_DRIVERS, f.image.pci_drivers = 0xb9)
+CASE(test_drivers_above, ELF_BAD_DRIVERS, f.image.pci_drivers_end = 0x4001)
+CASE(test_drivers_last, ELF_OK, f.image.pci_drivers_end = 0x4000)
 CASE(test_entry_last, ELF_OK, f.image.uefi_entry = 0x3fff)
 
 static void test_many(void **state)
@@ -200,6 +211,10 @@ int main(void)
 	    cmocka_unit_test(test_no_image),
 	    cmocka_unit_test(test_short_image),
 	    cmocka_unit_test(test_entry),
+	    cmocka_unit_test(test_vaddr_wraps),
+	    cmocka_unit_test(test_drivers_order),
+	    cmocka_unit_test(test_drivers_above),
+	    cmocka_unit_test(test_drivers_last),
 	    cmocka_unit_test(test_entry_last),
 	    cmocka_unit_test(test_many),
 	    cmocka_unit_test(test_texts),
