@@ -28,6 +28,10 @@
 #define CONFIG_NAMES_MITIGATIONS(N) \
 	N(CONFIG_MITIGATIONS_AUTO, 0, "auto") \
 	N(CONFIG_MITIGATIONS_OFF, 1, "off")
+#define CONFIG_NAMES_PCI_BOOT(N) \
+	N(CONFIG_PCI_BOOT_ASK, 0, "ask") \
+	N(CONFIG_PCI_BOOT_TAKE, 1, "take") \
+	N(CONFIG_PCI_BOOT_LEAVE, 2, "leave")
 /* I/O ports of the four serial ports of a PC (the usual contents of the BIOS data area, 0040:0000) */
 #define CONFIG_NAMES_SERIAL(N) \
 	N(CONFIG_SERIAL_NONE, 0, "none") \
@@ -47,6 +51,7 @@
 	L(on_error, CONFIG_NAMES_ON_ERROR) \
 	L(cpuid_unknown, CONFIG_NAMES_CPUID_UNKNOWN) \
 	L(iommu, CONFIG_NAMES_IOMMU) \
+	L(pci_boot, CONFIG_NAMES_PCI_BOOT) \
 	L(mitigations, CONFIG_NAMES_MITIGATIONS) \
 	L(serial, CONFIG_NAMES_SERIAL) \
 	L(boot_drive, CONFIG_NAMES_BOOT_DRIVE) \
@@ -99,6 +104,9 @@
 	INT("vmm.dump_pci_timeout", dump_pci_timeout, 0, 3600, 30, \
 		"Seconds without a key after which the list of PCI functions (build option " \
 		"DUMP_PCI_DEV_LIST) ends by itself. 0: it waits.") \
+	ENUM("vmm.driver.pci_boot", driver_pci_boot, pci_boot, CONFIG_PCI_BOOT_ASK, \
+		"UEFI: what happens to a function that the firmware boots from when a rule of " \
+		"vmm.driver.pci takes it. leave: the rule has no effect on it.") \
 	ENUM("vmm.iommu", iommu, iommu, CONFIG_IOMMU_ON, \
 		"Who owns DMA remapping: the VMM, or the guest (then DMA of devices can reach the VMM).") \
 	ENUM("vmm.on_error", on_error, on_error, CONFIG_ON_ERROR_AUTO, \

@@ -29,6 +29,16 @@ bool file_find_self(struct loader *loader)
 	return true;
 }
 
+const void *file_device_path(EFI_HANDLE handle, UINTN *size)
+{
+	void *path;
+	*size = 0;
+	if (EFI_ERROR(BS->HandleProtocol(handle, &gEfiDevicePathProtocolGuid, &path)))
+		return NULL;
+	*size = devpath_size(path, 0x10000);
+	return *size != 0 ? path : NULL;
+}
+
 static EFI_STATUS open_beside(const struct loader *loader, const char *name, UINT64 mode,
 			      EFI_FILE_HANDLE *file)
 {

@@ -29,7 +29,9 @@ struct start {
 	bool config_is_known; /* else nobody knows what protection was asked for */
 	UINT64 region_base, region_size, low_base;
 	UINT64 entry;
-	char *probe; /* not NULL: print, start nothing */
+	struct elf_plan plan; /* of the loaded image */
+	bool is_answered;     /* the user wants to go on without the VMM */
+	char *probe;          /* not NULL: print, start nothing */
 };
 
 /*
@@ -100,7 +102,7 @@ static UINT64 region_size(const struct start *start)
 
 static EFI_STATUS load_image(struct start *start)
 {
-	static struct elf_plan plan;
+	struct elf_plan *plan = &start->plan;
 	void *file;
 	UINTN size;
 	EFI_STATUS s = file_read(&start->loader, ELF_NAME, ELF_SIZE_MAX, &file, &size);
@@ -108,14 +110,14 @@ static EFI_STATUS load_image(struct start *start)
 		say(ELF_NAME ": not found in the directory of loadvmm.efi");
 	if (EFI_ERROR(s))
 		return s;
-	enum elf_status status = elf_plan(file, size, &plan);
+	enum elf_status status = elf_plan(file, size, plan);
 	start->region_size = region_size(start);
 	if (status != ELF_OK) {
 		say(ELF_NAME ": %a", elf_status_text(status));
 		s = EFI_LOAD_ERROR;
-	} else if (plan.image_size > start->region_size) {
+	} else if (plan->image_size > start->region_size) {
 		say(ELF_NAME ": needs %ld KiB, but only %ld KiB are set aside (vmm.memory)",
-		    plan.image_size >> 10, start->region_size >> 10);
+		    plan->image_size >> 10, start->region_size >> 10);
 		s = EFI_OUT_OF_RESOURCES;
 	} else {
 		start->region_base = region_reserve(start->region_size);
@@ -126,12 +128,12 @@ static EFI_STATUS load_image(struct start *start)
 		}
 	}
 	if (!EFI_ERROR(s)) {
-		elf_load(file, &plan, (void *)start->region_base);
-		start->entry = start->region_base + plan.entry;
+		elf_load(file, plan, (void *)start->region_base);
+		start->entry = start->region_base + plan->entry;
 		start->low_base = region_reserve_low();
 		start->info->region_base = start->region_base;
 		start->info->region_size = start->region_size;
-		start->info->image_size = plan.image_size;
+		start->info->image_size = plan->image_size;
 		start->info->low_base = start->low_base;
 	}
 	file_free(file, size);
@@ -217,10 +219,18 @@ static EFI_STATUS start_vmm(struct start *start)
 		s = load_image(start);
 	if (!EFI_ERROR(s) && !start->loader.from_shell && start->probe == NULL)
 		next_prepare(&start->loader);
+	if (!EFI_ERROR(s) && start->probe == NULL) {
+		s = pci_take(&start->loader, (void *)start->region_base, &start->plan, info);
+		start->is_answered = s == EFI_ABORTED;
+	}
 	if (!EFI_ERROR(s) && !info_fill_mmap(info))
 		s = EFI_OUT_OF_RESOURCES;
 	if (!EFI_ERROR(s))
 		s = run(start, &in_use);
+	if (EFI_ERROR(s))
+		pci_give_back();
+	else
+		pci_started();
 	if (!in_use)
 		release(start);
 	if (EFI_ERROR(s) || start->probe != NULL || start->loader.from_shell)
@@ -243,20 +253,29 @@ static bool is_stop(const struct start *start)
  */
 static void ask(bool stop)
 {
-	BS->SetWatchdogTimer(0, 0, 0, NULL);
 	say("press c to continue without the VMM, r to reboot%a",
 	    stop ? "" : "; continues after 30 seconds");
-	for (UINTN polls = 0; stop || polls < WAIT_SECONDS * POLLS_A_SECOND; polls++) {
+	loader_ask("c", stop ? 0 : WAIT_SECONDS);
+}
+
+char loader_ask(const char *keys, UINTN seconds)
+{
+	BS->SetWatchdogTimer(0, 0, 0, NULL);
+	for (UINTN polls = 0; seconds == 0 || polls < seconds * POLLS_A_SECOND; polls++) {
 		EFI_INPUT_KEY key = {0};
 		BS->Stall(1000000 / POLLS_A_SECOND);
 		/* Without a keyboard to stop means to stop. */
 		if (ST->ConIn == NULL || EFI_ERROR(ST->ConIn->ReadKeyStroke(ST->ConIn, &key)))
 			continue;
-		if (key.UnicodeChar == L'c' || key.UnicodeChar == L'C')
-			break;
-		if (key.UnicodeChar == L'r' || key.UnicodeChar == L'R')
+		CHAR16 c = key.UnicodeChar | 0x20; /* lower case */
+		if (c == L'r')
 			RT->ResetSystem(EfiResetCold, EFI_SUCCESS, 0, NULL);
+		for (const char *k = keys; *k != '\0'; k++) {
+			if (c == (CHAR16)*k)
+				return *k;
+		}
 	}
+	return 0;
 }
 
 /* What a failed start returns: errors of files all mean that nothing was loaded. */
@@ -298,7 +317,7 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table)
 		s = fill_cmdline(&start);
 	if (!EFI_ERROR(s))
 		s = start_vmm(&start);
-	if (EFI_ERROR(s) && !start.loader.from_shell && start.probe == NULL)
+	if (EFI_ERROR(s) && !start.loader.from_shell && start.probe == NULL && !start.is_answered)
 		ask(is_stop(&start));
 	if (start.probe != NULL)
 		BS->FreePool(start.probe);

@@ -4,6 +4,7 @@
 #include <efi.h>
 #include <efilib.h>
 #include <stdbool.h>
+#include "boot/uefi/elf.h"
 #include "core/boot.h"
 #include "core/config.h"
 
@@ -17,6 +18,14 @@ struct loader {
 	UINTN dir_length;     /* characters of `path` up to the last backslash, that one included */
 	struct config config; /* bitvisor.conf and command line */
 };
+
+/* --- loader.c --- */
+
+/*
+ * Waits for one of `keys` (lower case) and returns it; 0 when `seconds` are over (0: waits for
+ * ever). An 'r' resets the machine.
+ */
+char loader_ask(const char *keys, UINTN seconds);
 
 /* --- say.c: messages --- */
 
@@ -36,6 +45,9 @@ UINTN say_capture(char *buffer, UINTN size);
 /* Fills self, path and dir_length. False after a message when the loader does not know where it
  * came from. */
 bool file_find_self(struct loader *loader);
+
+/* The device path of a handle, and its bytes with the node that ends it; NULL: it has none. */
+const void *file_device_path(EFI_HANDLE handle, UINTN *size);
 
 /*
  * Reads a whole file of at most `max` bytes from the loader's directory into pages. EFI_NOT_FOUND
@@ -66,6 +78,28 @@ void info_fill(struct boot_info *info);
 /* The memory map: to be called after the last reservation. False after a message. */
 bool info_fill_mmap(struct boot_info *info);
 
+/* --- pci.c: PCI functions that the VMM will take --- */
+
+/*
+ * Asks the rules of the configuration which functions the loaded image will take, makes the
+ * firmware's drivers let go of these, and switches off their bus mastering. What is left is in
+ * info->pci_left, and the user has been told. Nothing is done when the configuration has an error,
+ * because the VMM will refuse the start.
+ *
+ * EFI_ABORTED: a function that the firmware boots from would be taken, and the user, who has been
+ * asked, does not want to start. Other errors come with a message. pci_give_back() is to be called
+ * in any case when the VMM is not started, pci_started() when it is.
+ */
+EFI_STATUS pci_take(const struct loader *loader, const void *image, const struct elf_plan *plan,
+		    struct boot_info *info);
+
+/* The firmware's drivers take back what they had. */
+void pci_give_back(void);
+
+/* What the VMM's drivers do not hide gets the firmware's drivers again, now as drivers of the
+ * guest. */
+void pci_started(void);
+
 /* --- cpus.c: the other CPUs --- */
 
 typedef int __attribute__((sysv_abi)) (*cpus_entry_t)(uint32_t op, struct boot_info *info);
@@ -93,6 +127,10 @@ bool loader_vmm_call(const char *name);
 /* To be called before the VMM starts: connects all devices, so that next_boot() finds their file
  * systems. */
 void next_prepare(const struct loader *loader);
+
+/* The device path of the file system that the next system comes from, as far as is known before:
+ * NULL otherwise, and when a shell has started the loader. */
+const void *next_device_path(const struct loader *loader);
 
 /* Starts what vmm.boot_next says; returns when that returned, or when the boot manager shall go on
  * (EFI_SUCCESS). */

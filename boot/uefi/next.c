@@ -16,21 +16,11 @@ struct target {
 	EFI_STATUS status; /* of the last one that was started; EFI_NOT_FOUND: none yet */
 };
 
-static const void *handle_path(EFI_HANDLE handle, UINTN *size)
-{
-	void *path;
-	*size = 0;
-	if (EFI_ERROR(BS->HandleProtocol(handle, &gEfiDevicePathProtocolGuid, &path)))
-		return NULL;
-	*size = devpath_size(path, 0x10000);
-	return *size != 0 ? path : NULL;
-}
-
 /* The disk (not only the partition) that this loader came from. */
 static bool is_own_device(const struct loader *loader, const void *path)
 {
 	UINTN size;
-	const void *own = handle_path(loader->self->DeviceHandle, &size);
+	const void *own = file_device_path(loader->self->DeviceHandle, &size);
 	size_t disk = own != NULL ? devpath_disk_size(own) : 0;
 	return disk != 0 && devpath_starts_with(path, own, disk);
 }
@@ -114,7 +104,7 @@ static bool start_on(const struct loader *loader, struct target *target, const s
 		return false;
 	for (UINTN i = 0; i < count && !done; i++) {
 		UINTN size;
-		const void *fs = handle_path(handles[i], &size);
+		const void *fs = file_device_path(handles[i], &size);
 		if (fs == NULL || is_own_device(loader, fs) != own || !place->fits(fs, place->want))
 			continue;
 		size -= DEVPATH_END_SIZE;
@@ -181,26 +171,30 @@ static void *get_variable(CHAR16 *name, UINTN *size)
 	return data;
 }
 
-static bool start_number(const struct loader *loader, UINT16 number, EFI_STATUS *status)
+/* The variable of a boot option; NULL: there is none. To be freed. */
+static void *get_number(UINT16 number, UINTN *size)
 {
 	CHAR16 name[] = L"Boot0000";
+	for (UINTN i = 0; i < 4; i++)
+		name[4 + i] = L"0123456789ABCDEF"[number >> (12 - 4 * i) & 15];
+	return get_variable(name, size);
+}
+
+static bool start_number(const struct loader *loader, UINT16 number, EFI_STATUS *status)
+{
 	char text[64];
 	UINTN size;
 	struct bootopt option;
 	bool done = false;
+	void *data = get_number(number, &size);
 
-	for (UINTN i = 0; i < 4; i++) {
-		UINT16 digit = (number >> (12 - 4 * i)) & 15;
-		name[4 + i] = (CHAR16)(digit < 10 ? L'0' + digit : L'A' + digit - 10);
-	}
-	void *data = get_variable(name, &size);
 	if (data == NULL)
 		return false;
 	if (bootopt_parse(data, size, &option) == 0 && bootopt_is_bootable(&option)) {
 		UINTN n = 0;
 		const UINT8 *d = option.description;
 		for (; n < 4; n++)
-			text[n] = (char)name[4 + n];
+			text[n] = "0123456789ABCDEF"[number >> (12 - 4 * n) & 15];
 		text[n++] = ' ';
 		for (; n < sizeof(text) - 1 && (d[0] != 0 || d[1] != 0); d += 2)
 			text[n++] = d[1] == 0 && d[0] >= ' ' && d[0] <= '~' ? (char)d[0] : '?';
@@ -217,34 +211,89 @@ static bool start_number(const struct loader *loader, UINT16 number, EFI_STATUS 
 	return done;
 }
 
-static EFI_STATUS boot_auto(const struct loader *loader)
+/* The numbers of the boot options to try, in turn; NULL: none. To be freed. */
+static UINT16 *boot_list(UINTN *count, bool *has_current, UINT16 *own)
 {
 	static CHAR16 order_name[] = L"BootOrder", current_name[] = L"BootCurrent";
 	UINTN order_size, current_size;
-	EFI_STATUS status = EFI_NOT_FOUND;
 	UINT16 *order = get_variable(order_name, &order_size);
 	UINT16 *current = get_variable(current_name, &current_size);
-	UINTN count = order_size / sizeof(*order);
 	void *list = NULL;
 
-	if (order != NULL && !EFI_ERROR(BS->AllocatePool(EfiBootServicesData, order_size, &list))) {
-		bool has_current = current != NULL && current_size >= sizeof(*current);
-		UINT16 own = has_current ? *current : 0;
-		count = bootopt_order(order, count, has_current, own, list);
-		bool done = false;
-		for (UINTN i = 0; i < count && !done; i++)
-			done = start_number(loader, ((UINT16 *)list)[i], &status);
-		if (!done && has_current)
-			set_boot_current(own);
-		BS->FreePool(list);
-		if (done)
-			status = EFI_SUCCESS;
-	}
+	*has_current = current != NULL && current_size >= sizeof(*current);
+	*own = *has_current ? *current : 0;
+	*count = 0;
+	if (order != NULL && !EFI_ERROR(BS->AllocatePool(EfiBootServicesData, order_size, &list)))
+		*count =
+		    bootopt_order(order, order_size / sizeof(*order), *has_current, *own, list);
 	if (order != NULL)
 		BS->FreePool(order);
 	if (current != NULL)
 		BS->FreePool(current);
-	return status;
+	return list;
+}
+
+static EFI_STATUS boot_auto(const struct loader *loader)
+{
+	EFI_STATUS status = EFI_NOT_FOUND;
+	bool has_current, done = false;
+	UINT16 own;
+	UINTN count;
+	UINT16 *list = boot_list(&count, &has_current, &own);
+
+	if (list == NULL)
+		return status;
+	for (UINTN i = 0; i < count && !done; i++)
+		done = start_number(loader, list[i], &status);
+	if (!done && has_current)
+		set_boot_current(own);
+	BS->FreePool(list);
+	return done ? EFI_SUCCESS : status;
+}
+
+/* Can the file system be the one that a boot option means? Paths of files end in it, paths of disks
+ * go on with it. */
+static bool fits_option(const void *fs_path, const void *path)
+{
+	struct devpath_partition partition;
+	switch (devpath_kind(path)) {
+	case DEVPATH_PARTITION:
+		return devpath_partition(path, &partition) && fits_partition(fs_path, &partition);
+	case DEVPATH_FILE:
+		return true;
+	default:
+		return fits_head(fs_path, path) || fits_head(path, fs_path);
+	}
+}
+
+/* The first file system, but for those on the own device, that the boot option means. */
+static const void *option_file_system(const struct loader *loader, UINT16 number)
+{
+	static UINT8 path[PATH_MAX_BYTES];
+	struct bootopt option;
+	EFI_HANDLE *handles;
+	UINTN size, count = 0;
+	const void *found = NULL;
+	void *data = get_number(number, &size);
+
+	if (data == NULL)
+		return NULL;
+	bool usable = bootopt_parse(data, size, &option) == 0 && bootopt_is_bootable(&option) &&
+		      option.path_size <= sizeof(path);
+	if (usable)
+		CopyMem(path, (void *)(UINTN)option.path, option.path_size);
+	BS->FreePool(data);
+	if (!usable || EFI_ERROR(BS->LocateHandleBuffer(
+			   ByProtocol, &gEfiSimpleFileSystemProtocolGuid, NULL, &count, &handles)))
+		return NULL;
+	for (UINTN i = 0; i < count && found == NULL; i++) {
+		const void *fs = file_device_path(handles[i], &size);
+		if (fs != NULL && size <= PATH_MAX_BYTES && !is_own_device(loader, fs) &&
+		    fits_option(fs, path))
+			found = fs;
+	}
+	BS->FreePool(handles);
+	return found;
 }
 
 static EFI_STATUS boot_path(const struct loader *loader, const char *file)
@@ -289,6 +338,24 @@ void next_prepare(const struct loader *loader)
 	for (UINTN i = 0; i < count; i++)
 		BS->ConnectController(handles[i], NULL, NULL, TRUE);
 	BS->FreePool(handles);
+}
+
+const void *next_device_path(const struct loader *loader)
+{
+	const void *path = NULL;
+	bool has_current;
+	UINT16 own;
+	UINTN count;
+
+	if (loader->from_shell || !is_word(get_choice(loader), "auto"))
+		return NULL;
+	UINT16 *list = boot_list(&count, &has_current, &own);
+	if (list == NULL)
+		return NULL;
+	for (UINTN i = 0; i < count && path == NULL; i++)
+		path = option_file_system(loader, list[i]);
+	BS->FreePool(list);
+	return path;
 }
 
 EFI_STATUS next_boot(const struct loader *loader)

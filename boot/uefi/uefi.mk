@@ -2,11 +2,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 EFI_LIB    := /usr/lib
-EFI_PURE   := elf devpath bootopt
+EFI_PURE   := elf devpath bootopt pcidrivers pciscan
 # The core's own parsers, so that both read the same things the same way.
 EFI_CORE   := config cmdline mm/memmap acpi/acpi acpi/madt
-EFI_C      := $(EFI_PURE:%=boot/uefi/%.c) $(addprefix boot/uefi/,loader.c say.c file.c region.c info.c cpus.c running.c next.c string.c)
-EFI_OBJS   := $(EFI_C:boot/uefi/%.c=$(B)/uefi/%.o) $(B)/uefi/handshake.o $(EFI_CORE:%=$(B)/uefi/core/%.o)
+# And the rules of vmm.driver.pci.
+EFI_PCI    := pattern key record match_parse match compat config
+EFI_C      := $(EFI_PURE:%=boot/uefi/%.c) $(addprefix boot/uefi/,loader.c say.c file.c region.c info.c pci.c cpus.c running.c next.c string.c)
+EFI_OBJS   := $(EFI_C:boot/uefi/%.c=$(B)/uefi/%.o) $(B)/uefi/handshake.o $(EFI_CORE:%=$(B)/uefi/core/%.o) \
+	$(EFI_PCI:%=$(B)/uefi/drivers/pci/%.o)
 # clang: -ffreestanding alone keeps loops from becoming calls of memset, and its stack is always accumulated.
 EFI_GCC_ONLY := $(if $(findstring clang,$(CC)),,-fno-tree-loop-distribute-patterns -maccumulate-outgoing-args)
 EFI_CFLAGS := -std=c17 -O2 -g -ffreestanding -fpic -fshort-wchar -fvisibility=hidden -mno-red-zone -mgeneral-regs-only \
@@ -22,6 +25,11 @@ $(B)/uefi/%.o: boot/uefi/%.c
 	@$(CC) $(EFI_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(B)/uefi/core/%.o: core/%.c
+	@mkdir -p $(@D)
+	@echo "  EFICC   $<"
+	@$(CC) $(EFI_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/uefi/drivers/%.o: drivers/%.c
 	@mkdir -p $(@D)
 	@echo "  EFICC   $<"
 	@$(CC) $(EFI_CFLAGS) -MMD -MP -c -o $@ $<

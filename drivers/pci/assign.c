@@ -38,22 +38,7 @@ static uint32_t parse(unsigned which, const char *name, const char *text)
 int pci_assign_init(void)
 {
 	const struct config *c = start_config();
-	const struct pci_compat_keys keys = {
-	    .uhci = c->old_uhci,
-	    .conceal_ehci = c->old_conceal_ehci,
-	    .ehci = c->old_ehci,
-	    .vga_intel = c->old_vga_intel,
-	    .conceal_1394 = c->old_conceal_1394,
-	    .ata = c->old_ata,
-	    .conceal_pro1000 = c->old_conceal_pro1000,
-	    .vpn_pro1000 = c->old_vpn_pro1000,
-	    .vpn_pro100 = c->old_vpn_pro100,
-	    .vpn_rtl8169 = c->old_vpn_rtl8169,
-	    .tty_pro1000 = c->old_tty_pro1000,
-	    .tty_rtl8169 = c->old_tty_rtl8169,
-	    .tty_ieee1394 = c->old_tty_ieee1394,
-	    .tty_x540 = c->old_tty_x540,
-	};
+	struct pci_compat_keys keys;
 	uint32_t errors;
 
 	for (const struct pci_driver *d = section_pci_driver_start; d < section_pci_driver_end;
@@ -63,6 +48,7 @@ int pci_assign_init(void)
 	}
 	errors = pci_match_check_drivers(section_pci_driver_start, driver_count(), report,
 					 (void *)(uintptr_t) "driver record");
+	pci_compat_read(c, &keys);
 	pci_compat_rules(&keys, old_keys, sizeof(old_keys));
 	if (old_keys[0])
 		log_printf("Old keys stand for vmm.driver.pci=%s\n", old_keys);

@@ -24,6 +24,26 @@ static void rule(struct out *o, bool on, const char *text)
 	put(o, text);
 }
 
+void pci_compat_read(const struct config *c, struct pci_compat_keys *keys)
+{
+	*keys = (struct pci_compat_keys){
+	    .uhci = c->old_uhci,
+	    .conceal_ehci = c->old_conceal_ehci,
+	    .ehci = c->old_ehci,
+	    .vga_intel = c->old_vga_intel,
+	    .conceal_1394 = c->old_conceal_1394,
+	    .ata = c->old_ata,
+	    .conceal_pro1000 = c->old_conceal_pro1000,
+	    .vpn_pro1000 = c->old_vpn_pro1000,
+	    .vpn_pro100 = c->old_vpn_pro100,
+	    .vpn_rtl8169 = c->old_vpn_rtl8169,
+	    .tty_pro1000 = c->old_tty_pro1000,
+	    .tty_rtl8169 = c->old_tty_rtl8169,
+	    .tty_ieee1394 = c->old_tty_ieee1394,
+	    .tty_x540 = c->old_tty_x540,
+	};
+}
+
 int pci_compat_rules(const struct pci_compat_keys *k, char *out, size_t size)
 {
 	struct out o = {out, size, 0};

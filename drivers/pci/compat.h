@@ -3,6 +3,7 @@
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
+#include "core/config.h"
 
 /*
  * The keys that are on. vmm.driver.pci_conceal is a string and comes before them; it has a dialect
@@ -24,6 +25,9 @@ struct pci_compat_keys {
 	bool tty_ieee1394;    /* vmm.tty_ieee1394 */
 	bool tty_x540;        /* vmm.tty_x540 */
 };
+
+/* The keys that are on in a configuration. */
+void pci_compat_read(const struct config *config, struct pci_compat_keys *keys);
 
 #define PCI_COMPAT_MAX 512 /* bytes of the longest string, with its NUL */
 

@@ -8,6 +8,7 @@
 #define BOOT_CMDLINE_MAX 2048
 #define BOOT_CONFIG_MAX  16384
 #define BOOT_MAX_CPUS    256
+#define BOOT_PCI_MAX     64
 #define BOOT_IMAGE_MAGIC UINT64_C(0x31303056424d4956) /* first eight bytes of struct boot_image */
 
 enum boot_firmware { BOOT_BIOS = 1, BOOT_UEFI = 2 };
@@ -29,6 +30,21 @@ struct boot_mmap_entry {
 	uint64_t size;
 	uint32_t type;       /* enum boot_mmap_type, or a value of the firmware's own */
 	uint32_t attributes; /* E820 extended attributes; 1 when the firmware gave none */
+};
+
+/* A PCI function that a rule of vmm.driver.pci gives to a driver, and that the VMM must not take.
+ */
+struct boot_pci_left {
+	uint16_t segment;
+	uint8_t bus;
+	uint8_t device;   /* 0-31 */
+	uint8_t function; /* 0-7 */
+	uint8_t reason;   /* enum boot_pci_reason */
+};
+
+enum boot_pci_reason {
+	BOOT_PCI_HELD = 1, /* a driver of the firmware does not let go of it */
+	BOOT_PCI_BOOT = 2, /* the firmware boots from it, and the user left it to the guest */
 };
 
 struct boot_framebuffer {
@@ -65,6 +81,14 @@ struct boot_info {
 	uint32_t mmap_count;
 	uint32_t cpu_count; /* UEFI: enabled CPUs that MP services report; BIOS: 0 = ask the MADT */
 	char cmdline[BOOT_CMDLINE_MAX]; /* without the file name; NUL-terminated */
+	/*
+	 * UEFI: functions that stay with the firmware and the guest whatever vmm.driver.pci says,
+	 * in the order of the scan (segment, bus, device, function). The user has been told why.
+	 * All others that its rules take have no firmware driver any more, and but for bridges
+	 * their bus mastering is off.
+	 */
+	uint32_t pci_left_count;
+	struct boot_pci_left pci_left[BOOT_PCI_MAX];
 	struct boot_mmap_entry mmap[BOOT_MMAP_MAX];
 };
 

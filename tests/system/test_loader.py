@@ -36,7 +36,7 @@ def built(tmp_path_factory):
     run("ld", "-nostdlib", "-static", "--build-id=none", "-z", "noexecstack", "-z",
         "max-page-size=4096", "--no-warn-rwx-segments", "-T", ROOT / "tests/uefi/fakevmm.lds",
         "-o", out / "bitvisor.elf", out / "fakevmm.o")
-    for name in ("nextos", "mpedit", "mptest", "la57"):
+    for name in ("nextos", "mpedit", "mptest", "la57", "pcitest", "holdpci"):
         run("gcc", *freestanding, "-fpic", "-fshort-wchar", "-fvisibility=hidden",
             "-maccumulate-outgoing-args", "-DGNU_EFI_USE_MS_ABI", "-isystem", "/usr/include/efi",
             "-isystem", "/usr/include/efi/x86_64", "-c", "-o", out / f"{name}.o",
@@ -45,7 +45,8 @@ def built(tmp_path_factory):
             "--no-warn-rwx-segments", "-T", "/usr/lib/elf_x86_64_efi.lds", "-o", out / f"{name}.so",
             "/usr/lib/crt0-efi-x86_64.o", out / f"{name}.o", "-L/usr/lib", "-lefi", "-lgnuefi")
         run("objcopy", "-j", ".text", "-j", ".data", "-j", ".dynamic", "-j", ".dynsym", "-j",
-            ".rela", "-j", ".reloc", "--target", "efi-app-x86_64", "--subsystem=10",
+            ".rela", "-j", ".reloc", "--target", "efi-app-x86_64",
+            f"--subsystem={11 if name == 'holdpci' else 10}",  # a driver stays after it has returned
             out / f"{name}.so", out / f"{name}.efi")
     return out
 
@@ -82,7 +83,7 @@ def fat(path, files, partition=False):
 
 
 class Machine:
-    def __init__(self, tmp_path, disks, cpus=1, cpu=AMD, bootindex=False):
+    def __init__(self, tmp_path, disks, cpus=1, cpu=AMD, bootindex=False, extra=()):
         self.com = tmp_path / "com1.txt"
         self.ops = tmp_path / "ops.txt"
         variables = tmp_path / "vars.fd"
@@ -100,6 +101,7 @@ class Machine:
             command += ["-drive", f"if=none,id=d{i},format=raw,file={disk}",
                         "-device", f"ide-hd,drive=d{i},bus=ide.{i}"
                         + (f",bootindex={i}" if bootindex else "")]
+        command += extra
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
                                         stderr=subprocess.DEVNULL)
 
@@ -169,12 +171,17 @@ def starts(ops_file):
     result = []
     for line in ops_file.read_text().splitlines():
         if line == "op INIT cpu 0":
-            result.append({"ops": [], "mmap": []})
+            result.append({"ops": [], "mmap": [], "pci": {}, "left": []})
         if line.startswith("op "):
             _, op, _, cpu = line.split()
             result[-1]["ops"].append((op, int(cpu, 16)))
         elif line.startswith("mmap "):
             result[-1]["mmap"].append(tuple(int(v, 16) for v in line.split()[1:]))
+        elif line.startswith("pci "):
+            _, address, identity, command = line.split()
+            result[-1]["pci"][address] = (int(identity, 16), int(command, 16))
+        elif line.startswith("left "):
+            result[-1]["left"].append(tuple(line.split()[1:]))
         elif "=" in line:
             key, value = line.split("=", 1)
             result[-1][key] = value

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "core/boot.h"
+#include "drivers/pci_driver.h"
 
 #define DEBUG_PORT 0xe9 /* isa-debugcon: no firmware writes there */
 
@@ -13,10 +14,15 @@ __asm__(".section .image, \"a\"\n"
 	".quad 0x31303056424d4956\n"
 	".quad fake_entry_offset\n"
 	".quad fake_size\n"
-	".quad 0\n"
+	".long fake_drivers_offset\n"
+	".long fake_drivers_end_offset\n"
 	".text\n");
 
 int fake_entry(uint32_t op, struct boot_info *info);
+
+/* Records for rules to name; the stand-in takes nothing. */
+PCI_DRIVER(conceal) = {.name = "conceal", .driver_options = "stub"};
+PCI_DRIVER(nic) = {.name = "nic", .longname = "network", .device = "class=0200"};
 
 static volatile int lock;
 static volatile int entered;
@@ -48,6 +54,53 @@ static void field(const char *name, uint64_t v)
 	put_char('=');
 	put_hex(v);
 	put_char('\n');
+}
+
+static uint32_t config_read(uint32_t bus, uint32_t slot, uint32_t offset)
+{
+	uint32_t v = 0x80000000 | bus << 16 | slot << 8 | offset;
+	__asm__ volatile("outl %0, %w1" ::"a"(v), "Nd"(0xcf8));
+	__asm__ volatile("inl %w1, %0" : "=a"(v) : "Nd"(0xcfc));
+	return v;
+}
+
+/* The functions of the first buses: address, id, command register. */
+static void functions(void)
+{
+	for (uint32_t i = 0; i < 4 * 256; i++) {
+		uint32_t id = config_read(i >> 8, i & 255, 0);
+		if (id == 0xffffffff)
+			continue;
+		put("pci ");
+		put_hex(i >> 8);
+		put_char(':');
+		put_hex(i >> 3 & 31);
+		put_char('.');
+		put_hex(i & 7);
+		put_char(' ');
+		put_hex(id);
+		put_char(' ');
+		put_hex(config_read(i >> 8, i & 255, 4) & 0xffff);
+		put_char('\n');
+	}
+}
+
+static void functions_left(const struct boot_info *info)
+{
+	for (uint32_t i = 0; i < info->pci_left_count; i++) {
+		const struct boot_pci_left *f = &info->pci_left[i];
+		put("left ");
+		put_hex(f->segment);
+		put_char(':');
+		put_hex(f->bus);
+		put_char(':');
+		put_hex(f->device);
+		put_char('.');
+		put_hex(f->function);
+		put_char(' ');
+		put_hex(f->reason);
+		put_char('\n');
+	}
 }
 
 static uint32_t apic_id(void)
@@ -111,6 +164,8 @@ static int init(struct boot_info *info)
 		put_hex(info->mmap[i].type);
 		put_char('\n');
 	}
+	functions();
+	functions_left(info);
 	void __attribute__((ms_abi)) (*conout)(uint64_t, const char *);
 	conout = (void __attribute__((ms_abi)) (*)(uint64_t, const char *))info->conout;
 	conout(info->conout_this, "fakevmm: hello\n");
