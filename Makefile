@@ -37,6 +37,7 @@ include tests/guest/guest.mk
 include core/config.mk
 include core/debug.mk
 include tests/fuzz/fuzz.mk
+include tests/spin/spin.mk
 include tests/build/build.mk
 include tools/docs.mk
 
@@ -63,7 +64,7 @@ $(B)/bitvisor.elf: $(VMM_OBJS) $(DEPS_LIBS) core/image.lds
 
 .PHONY: clean
 clean:
-	rm -rf $(B)/vmm $(B)/tests $(B)/include $(B)/check $(B)/host $(B)/coverage $(B)/fuzz $(B)/uefi $(B)/media $(B)/*.elf $(B)/*.efi $(B)/*.iso
+	rm -rf $(B)/vmm $(B)/tests $(B)/include $(B)/check $(B)/host $(B)/coverage $(B)/fuzz $(B)/spin $(B)/uefi $(B)/media $(B)/*.elf $(B)/*.efi $(B)/*.iso
 
 help:
 	@echo "make            build/bitvisor.elf and build/loadvmm.efi"
@@ -75,6 +76,7 @@ help:
 	@echo "make check-build both compilers, every build option both ways, headers, format, reproducible image"
 	@echo "make format     clang-format all sources"
 	@echo "make docs       regenerate the documents that come from tables in the source"
+	@echo "make check-spin models of threads and their queue, verified by spin"
 	@echo "make check-fuzz each fuzzer, briefly, on the same inputs each time"
 	@echo "make coverage   which lines of pure code the host tests run; fails below COVERAGE_MIN=95 per cent"
 	@echo "make check      host tests, fuzzers, document checks and the system tests"

@@ -1,0 +1,52 @@
+/* The queue of threads that can run: first in, first out, shared by all CPUs. Pure. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "core/runqueue.h"
+
+static uint32_t queued(uint32_t work)
+{
+	return work & ~RUNQUEUE_POLL;
+}
+
+static uint32_t load(const struct runqueue *q)
+{
+	return __atomic_load_n(&q->work, __ATOMIC_RELAXED);
+}
+
+static void store(struct runqueue *q, uint32_t work)
+{
+	__atomic_store_n(&q->work, work, __ATOMIC_RELAXED);
+}
+
+void runqueue_put(struct runqueue *q, unsigned id)
+{
+	spinlock_take(&q->lock);
+	uint32_t work = load(q);
+
+	q->slot[(q->first + queued(work)) % RUNQUEUE_SLOTS] = (uint16_t)id;
+	store(q, work + 1);
+	spinlock_release(&q->lock);
+}
+
+int runqueue_take(struct runqueue *q)
+{
+	int id = -1;
+
+	if (queued(load(q)) == 0) /* the common case: no locked instruction */
+		return -1;
+	spinlock_take(&q->lock);
+	uint32_t work = load(q);
+
+	if (queued(work) > 0) { /* another CPU may have been faster */
+		id = q->slot[q->first++ % RUNQUEUE_SLOTS];
+		store(q, work - 1);
+	}
+	spinlock_release(&q->lock);
+	return id;
+}
+
+void runqueue_poll(struct runqueue *q, bool on)
+{
+	spinlock_take(&q->lock);
+	store(q, on ? load(q) | RUNQUEUE_POLL : load(q) & ~RUNQUEUE_POLL);
+	spinlock_release(&q->lock);
+}
