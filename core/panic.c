@@ -4,6 +4,7 @@
 #include "core/console.h"
 #include "core/log.h"
 #include "core/start.h"
+#include "core/thread.h"
 #include "core/vm/nmi.h"
 #include "core/x86/clock.h"
 #include "core/x86/cpu.h"
@@ -29,8 +30,11 @@ static bool is_code(uint64_t a)
 static uint64_t stack_end(uint64_t rsp)
 {
 	const struct cpu *cpu = cpu_current();
-	uint64_t block = (uintptr_t)cpu - CPU_STRUCT;
+	uint64_t block = (uintptr_t)cpu - CPU_STRUCT, bottom, top;
+	struct cpu *runner;
 
+	if (thread_stack_of(rsp, &runner, &bottom, &top))
+		return rsp >= bottom && rsp < top ? top : 0;
 	if (!cpu) /* the boot stack in the image, or the firmware's */
 		return rsp >= (uintptr_t)image_start && rsp < (uintptr_t)image_end
 			   ? (uintptr_t)image_end

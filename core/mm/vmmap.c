@@ -103,6 +103,21 @@ void vmmap_unmap_page(void *p)
 	invlpg(p);
 }
 
+int vmmap_add_page(uint64_t va)
+{
+	void *page = pages_alloc(1, PAGE_SIZE);
+	int err;
+
+	if (!page)
+		return -ENOMEM;
+	spinlock_take(&lock);
+	err = pt_map(&vmm_pt, va, virt_to_phys(page).a, PAGE_SIZE, PT_RW, PT_WB);
+	spinlock_release(&lock);
+	if (err)
+		pages_free(page, 1);
+	return err;
+}
+
 bool vmmap_is_guest_ram(uint64_t pa, uint64_t len)
 {
 	struct pt_leaf leaf;

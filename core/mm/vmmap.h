@@ -11,6 +11,9 @@
 	UINT64_C(0xffff800000000000) /* guest RAM, only core/vm/gmem.c addresses it */
 #define VMMAP_GUEST_SIZE  (UINT64_C(1) << 46)
 #define VMMAP_DEVICE_BASE UINT64_C(0xffffd00000000000)
+/* Stacks of threads: behind the devices, in the same entry of the top table, which all CR3s share
+ */
+#define VMMAP_STACK_BASE (VMMAP_DEVICE_BASE + (UINT64_C(1) << 38))
 
 /* Build the tables: W^X for the image, NX for all else. 0 or -ENOMEM. Context: boot CPU, once. */
 int vmmap_init(const struct boot_mmap_entry *map, uint32_t count);
@@ -20,6 +23,11 @@ uint64_t vmmap_root(void);
 void vmmap_load(void);
 /* Take one page of the region out of the map (guard pages). Context: boot CPU. */
 void vmmap_unmap_page(void *p);
+/*
+ * Map a fresh zeroed page at `va`, where nothing has been mapped before: no CPU has to flush. The
+ * page stays. 0 or -ENOMEM. Context: any CPU, once vmmap_init() is done; takes a lock.
+ */
+int vmmap_add_page(uint64_t va);
 /* True when [pa, pa + len) lies in the window on guest memory. */
 bool vmmap_is_guest_ram(uint64_t pa, uint64_t len);
 /*

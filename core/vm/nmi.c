@@ -157,8 +157,7 @@ static bool may_hold_translations(uint32_t index)
 
 void nmi_flush_all(void)
 {
-	struct cpu *self =
-	    this_cpu(); /* during start-up not a CPU's block, and then no CPU is active */
+	struct cpu *self = cpu_current(); /* NULL during start-up: then no CPU is active */
 	uint32_t mine = __atomic_add_fetch(&flushes_wanted, 1, __ATOMIC_SEQ_CST);
 
 	for (uint32_t i = 0; i < cpu_count; i++) {

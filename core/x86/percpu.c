@@ -7,18 +7,24 @@
 #include "core/mm/pages.h"
 #include "core/mm/vmmap.h"
 #include "core/string.h"
+#include "core/thread.h"
 #include "core/x86/cpu.h"
 #include "core/x86/trap.h"
 
 struct cpu *cpus[BOOT_MAX_CPUS];
 uint32_t cpu_count;
 
-_Static_assert(sizeof(struct cpu) <= CPU_VENDOR_PAGES - CPU_STRUCT, "struct cpu fits its page");
+_Static_assert(sizeof(struct cpu) <= CPU_SELF - CPU_STRUCT, "struct cpu fits its page");
 
 struct cpu *cpu_current(void)
 {
-	struct cpu *cpu = this_cpu(); /* only compared until it is known */
+	uint64_t rsp, bottom, top;
+	struct cpu *cpu;
 
+	__asm__("mov %%rsp, %0" : "=r"(rsp));
+	if (thread_stack_of(rsp, &cpu, &bottom, &top))
+		return cpu;
+	cpu = (struct cpu *)(uintptr_t)((rsp & ~(uint64_t)(CPU_BLOCK_SIZE - 1)) + CPU_STRUCT);
 	for (uint32_t i = 0; i < cpu_count; i++) {
 		if (cpus[i] == cpu)
 			return cpu;
@@ -37,6 +43,7 @@ int percpu_alloc(uint32_t index, uint32_t apic_id)
 	for (unsigned i = 0; i < sizeof(guards) / sizeof(guards[0]); i++)
 		vmmap_unmap_page(block + guards[i]);
 	cpu = (struct cpu *)(void *)(block + CPU_STRUCT);
+	*cpu_self((uintptr_t)block) = cpu;
 	cpu->index = index;
 	cpu->apic_id = apic_id;
 	cpus[index] = cpu;

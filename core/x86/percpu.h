@@ -9,8 +9,11 @@
  * One block of 64 KiB, aligned to its size, so that any stack pointer inside it leads to the block:
  *   0x0000 guard   0x1000 #DF stack   0x2000 guard   0x3000 #MC stack   0x4000 guard   0x5000 NMI
  * stack 0x6000 guard   0x7000 main stack, 16 KiB         0xb000 struct cpu  0xc000 four pages of
- * the vendor's Guard pages are not mapped. The host stack pointer of an entry is the address of
- * struct cpu, so assembly addresses struct vcpu, its first member, from it.
+ * the vendor's
+ * Guard pages are not mapped. The host stack pointer of an entry is the address of struct cpu, so
+ * assembly addresses struct vcpu, its first member, from it. The last word of struct cpu's page
+ * leads to struct cpu; a thread's block (core/thread.c) has it at the same place, for the CPU that
+ * runs the thread.
  */
 #define CPU_BLOCK_SIZE   0x10000
 #define CPU_DF_STACK     0x2000
@@ -18,6 +21,7 @@
 #define CPU_NMI_STACK    0x6000
 #define CPU_STACK_BOTTOM 0x7000
 #define CPU_STRUCT       0xb000
+#define CPU_SELF         0xbff8
 #define CPU_VENDOR_PAGES 0xc000
 
 #ifndef __ASSEMBLY__
@@ -59,18 +63,27 @@ struct cpu {
 extern struct cpu *cpus[]; /* by index; cpu_count of them */
 extern uint32_t cpu_count; /* all CPUs of the machine that will be used; set before they start */
 
-/* This CPU's block. Context: any, once the CPU runs on a stack of its block. */
+static inline struct cpu **cpu_self(uint64_t block)
+{
+	return (struct cpu **)(uintptr_t)(block + CPU_SELF);
+}
+
+/*
+ * This CPU's block. In a thread it may be another one behind schedule(). Context: any, once the CPU
+ * runs on a stack of its block.
+ */
 static inline struct cpu *this_cpu(void)
 {
 	uint64_t rsp;
 
 	__asm__("mov %%rsp, %0" : "=r"(rsp));
-	return (struct cpu *)(uintptr_t)((rsp & ~(uint64_t)(CPU_BLOCK_SIZE - 1)) + CPU_STRUCT);
+	return *cpu_self(rsp & ~(uint64_t)(CPU_BLOCK_SIZE - 1));
 }
 
 /*
  * The same where the stack may be another one (start-up, a broken stack pointer): NULL unless the
- * stack pointer leads to the block of a CPU that is known. Context: any, panic included.
+ * stack pointer leads to the block of a CPU that is known, or of a thread. Context: any, panic
+ * included.
  */
 struct cpu *cpu_current(void);
 /* Allocate the block of CPU `index`; 0 or -ENOMEM. Context: boot CPU, start-up. */
