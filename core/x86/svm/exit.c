@@ -3,6 +3,7 @@
 #include "core/audit.h"
 #include "core/log.h"
 #include "core/panic.h"
+#include "core/thread.h"
 #include "core/vm/cpuid.h"
 #include "core/vm/emulate.h"
 #include "core/vm/io.h"
@@ -459,6 +460,7 @@ static void host_begin(struct vcpu *v)
 
 static void host_end(struct vcpu *v)
 {
+	thread_after_exit();
 	svm_clgi();
 	if (__builtin_expect(v->host_nmi | v->kick | v->init_pending | v->mc_pending, 0)) {
 		nmi_exit(v, false);

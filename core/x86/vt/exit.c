@@ -3,6 +3,7 @@
 #include "core/audit.h"
 #include "core/log.h"
 #include "core/panic.h"
+#include "core/thread.h"
 #include "core/vm/cpuid.h"
 #include "core/vm/emulate.h"
 #include "core/vm/io.h"
@@ -562,6 +563,7 @@ void vt_exit(struct vcpu *v)
 			vt_advance(v, vt_read32(VMCS_EXIT_INSTRUCTION_LENGTH));
 	}
 	bochs_unblock_smi();
+	thread_after_exit();
 	if (__builtin_expect(v->host_nmi | v->kick | v->init_pending, 0)) {
 		nmi_exit(v, false);
 		startup_check(v);
