@@ -1,6 +1,7 @@
 /* Audits of the debug image: the flush debt, and the VMM calls that break rules on purpose. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "core/audit.h"
+#include "core/cas.h"
 #include <stddef.h>
 #include "core/boot.h"
 #include "core/x86/percpu.h"
@@ -17,8 +18,7 @@ static void raise_due(uint64_t number)
 {
 	uint64_t now = __atomic_load_n(&due, __ATOMIC_SEQ_CST);
 
-	while (now < number && !__atomic_compare_exchange_n(&due, &now, number, false,
-							    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+	while (now < number && cas64(&due, &now, number))
 		;
 }
 

@@ -1,6 +1,7 @@
 /* Panic: stop every CPU, show the state of each. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "core/panic.h"
+#include "core/cas.h"
 #include "core/console.h"
 #include "core/log.h"
 #include "core/start.h"
@@ -132,8 +133,7 @@ static unsigned begin(void)
 	uint32_t self = cpu ? cpu->index + 1 : NO_CPU;
 
 	cpu_cli();
-	if (!__atomic_compare_exchange_n(&panicking, &nobody, self, false, __ATOMIC_SEQ_CST,
-					 __ATOMIC_SEQ_CST)) {
+	if (cas32(&panicking, &nobody, self)) {
 		if (nobody != self &&
 		    cpu) /* another CPU was first: the same as being told to stop */
 			panic_stop();

@@ -3,6 +3,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "core/vm/nmi.h"
 #include "core/boot.h"
+#include "core/cas.h"
 #include "core/panic.h"
 #include "core/vm/handover.h"
 #include "core/vm/startup.h"
@@ -138,8 +139,11 @@ void nmi_kick(uint32_t index, uint32_t kicks)
 {
 	struct cpu *c = cpus[index];
 
-	if (__atomic_fetch_or(&c->vcpu.kick, kicks, __ATOMIC_SEQ_CST) & kicks &
-	    ~(uint32_t)KICK_STOP)
+	uint32_t before = __atomic_load_n(&c->vcpu.kick, __ATOMIC_RELAXED);
+
+	while (cas32(&c->vcpu.kick, &before, before | kicks))
+		;
+	if (before & kicks & ~(uint32_t)KICK_STOP)
 		return; /* the same is already under way */
 	__atomic_store_n(&kicks_under_way[index].last_us, clock_us(), __ATOMIC_RELAXED);
 	__atomic_fetch_add(&kicks_under_way[index].sent, 1, __ATOMIC_RELEASE);

@@ -1,6 +1,7 @@
 /* CPU start-up: INIT and start-up IPIs, so that no CPU ever leaves the VMM. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "core/vm/startup.h"
+#include "core/cas.h"
 #include "core/errno.h"
 #include "core/log.h"
 #include "core/start.h"
@@ -151,8 +152,7 @@ static void post_sipi(struct vcpu *v, uint8_t vector)
 	/* taken by a CPU that waits for it or is about to; others ignore it (SDM 3A 9.4.3) */
 	if (v->run_state == RUN_WAIT_FOR_SIPI ||
 	    __atomic_load_n(&v->init_pending, __ATOMIC_SEQ_CST))
-		__atomic_compare_exchange_n(&v->sipi_vector, &none, 0x100u | vector, false,
-					    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+		cas32(&v->sipi_vector, &none, 0x100u | vector);
 }
 
 bool startup_icr(struct vcpu *v, uint32_t destination, uint32_t icr)

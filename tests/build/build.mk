@@ -5,6 +5,11 @@
 check-build: | $(DEPS_READY)
 	@MAKEFLAGS= MFLAGS= sh tests/build/check.sh
 
+# Compare-and-swap takes its result by SETcc, nowhere by a jump.
+.PHONY: check-cas
+check-cas: $(B)/bitvisor.elf
+	@$(PYTHON) tests/build/check_cas.py $<
+
 # Each header of these rooms compiles alone, but for lists that are included several times with a macro.
 LISTS      := core/vm/features_table.h core/x86/svm/exit_codes.h core/x86/vt/exit_reasons.h core/x86/vt/vmcs_fields.h
 HEADERS    := $(filter-out $(LISTS),$(sort $(shell find include core drivers -name '*.h')))

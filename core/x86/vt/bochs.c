@@ -6,6 +6,7 @@
  * also drops an INIT that comes in VMX root operation, where hardware holds it.
  */
 #include "core/x86/vt/bochs.h"
+#include "core/cas.h"
 #include "core/log.h"
 #include "core/mm/vmmap.h"
 #include "core/start.h"
@@ -55,8 +56,7 @@ void bochs_take_init(struct vcpu *v)
 	__atomic_store_n(&v->active, false, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&cpu->online, 0, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&v->kick, 0, __ATOMIC_SEQ_CST);
-	while (!__atomic_compare_exchange_n(&asking, &none, cpu->index, false, __ATOMIC_SEQ_CST,
-					    __ATOMIC_SEQ_CST)) {
+	while (cas32(&asking, &none, cpu->index)) {
 		none = 0;
 		cpu_pause();
 	}
