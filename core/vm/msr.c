@@ -9,6 +9,7 @@
 #include "core/vm/startup.h"
 #include "core/vmm_ops.h"
 #include "core/x86/apic.h"
+#include "core/x86/clock.h"
 #include "core/x86/cpu.h"
 
 struct msr_policy_env msr_env;
@@ -111,6 +112,24 @@ static enum exit_result write_apic_base(struct vcpu *v, uint64_t value)
 	return EXIT_ADVANCE;
 }
 
+#define TSC_WRITE_TICKS (1u << 24) /* more than WRMSR takes */
+
+/* IA32_TIME_STAMP_COUNTER, IA32_TSC_ADJUST: either moves the other by the same (SDM 3B 18.17.3). */
+static bool write_tsc(uint32_t index, uint64_t value)
+{
+	uint64_t before, moved, old = 0;
+
+	if (index != MSR_TSC && !rdmsr_safe(index, &old))
+		return false;
+	before = rdtsc();
+	if (!wrmsr_safe(index, value))
+		return false;
+	moved = value - (index == MSR_TSC ? before : old);
+	if (rdtsc() - before - moved < TSC_WRITE_TICKS) /* else without effect, as in QEMU 7.2 */
+		clock_tsc_moved(moved);
+	return true;
+}
+
 static enum exit_result emulate_write(struct vcpu *v, uint32_t index, uint64_t value,
 				      enum msr_emulation emulation)
 {
@@ -131,6 +150,8 @@ static enum exit_result emulate_write(struct vcpu *v, uint32_t index, uint64_t v
 		if (startup_icr(v, (uint32_t)(value >> 32), (uint32_t)value))
 			return EXIT_ADVANCE;
 		return write_done(v, wrmsr_safe(index, value));
+	case MSR_EMU_TSC:
+		return write_done(v, write_tsc(index, value));
 	case MSR_EMU_MMIO_CFG_BASE: /* nobody follows the window yet */
 		return write_done(v, rdmsr_safe(index, &old) && value == old);
 	default:

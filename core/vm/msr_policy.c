@@ -47,13 +47,14 @@
  * pass wherever the value is the machine's and not the VMM's.
  */
 const struct msr_policy msr_policy_table[] = {
-    ROW(0x10, 0x10, "IA32_TIME_STAMP_COUNTER", B, PASS, PASS,
-	"the guest owns the clock; RDTSC does not exit"),
+    ROW_EMU(0x10, 0x10, "IA32_TIME_STAMP_COUNTER", B, PASS, EMULATE, TSC,
+	    "the guest's, and RDTSC does not exit; the VMM's clock does not follow a write"),
     ROW_EMU(0x1b, 0x1b, "IA32_APIC_BASE", B, PASS, EMULATE, APIC_BASE,
 	    "the VMM follows base and x2APIC mode for its own IPIs and traps"),
     ROW_EMU(0x3a, 0x3a, "IA32_FEATURE_CONTROL", I, EMULATE, DENY, FEATURE_CONTROL,
 	    "locked with VMX, SMX and SGX off, as firmware without these leaves it; a locked "
 	    "register gives #GP"),
+    ROW_EMU(0x3b, 0x3b, "IA32_TSC_ADJUST", B, PASS, EMULATE, TSC, "as IA32_TIME_STAMP_COUNTER"),
     ROW(0x48, 0x49, "IA32_SPEC_CTRL, IA32_PRED_CMD", B, PASS, PASS, "the guest's own mitigations"),
     ROW(0x79, 0x79, "IA32_BIOS_UPDT_TRIG", I, PASS, IGNORE,
 	"an update from a guest-linear address would run in the VMM's address space; the revision "

@@ -87,7 +87,7 @@ static bool claim_kick(uint32_t index)
 
 	if (kicks_under_way[index].claimed == sent)
 		return false;
-	if (clock_us() - __atomic_load_n(&kicks_under_way[index].last_us, __ATOMIC_RELAXED) >
+	if (clock_rough_us() - __atomic_load_n(&kicks_under_way[index].last_us, __ATOMIC_RELAXED) >
 	    CLAIM_EXPIRES_US) {
 		kicks_under_way[index].claimed = sent;
 		return false;
@@ -145,7 +145,7 @@ void nmi_kick(uint32_t index, uint32_t kicks)
 		;
 	if (before & kicks & ~(uint32_t)KICK_STOP)
 		return; /* the same is already under way */
-	__atomic_store_n(&kicks_under_way[index].last_us, clock_us(), __ATOMIC_RELAXED);
+	__atomic_store_n(&kicks_under_way[index].last_us, clock_rough_us(), __ATOMIC_RELAXED);
 	__atomic_fetch_add(&kicks_under_way[index].sent, 1, __ATOMIC_RELEASE);
 	apic_send_nmi(c->apic_id);
 	__atomic_fetch_add(&kicks_under_way[index].landed, 1, __ATOMIC_RELEASE);

@@ -1,7 +1,17 @@
 /* Time in microseconds, and delays. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "core/x86/clock.h"
+#include "core/acpi/fadt.h"
+#include "core/acpi/hpet.h"
+#include "core/cas.h"
+#include "core/clock_count.h"
+#include "core/initcall.h"
+#include "core/log.h"
+#include "core/mm/vmmap.h"
+#include "core/spinlock.h"
+#include "core/start.h"
 #include "core/x86/cpu.h"
+#include "core/x86/percpu.h"
 
 /* 8254 (data sheet): channel 2, gated by port 61h bit 0, output readable at bit 5. */
 #define PIT_HZ      1193182u
@@ -12,8 +22,31 @@
 #define SPEAKER     2
 #define OUT2        0x20
 
-static uint64_t tsc_hz = 1000000000; /* until measured */
+/* IA-PC HPET Specification 1.0a, 2.3 */
+#define HPET_BYTES       0x400
+#define HPET_CAPS        0x0
+#define HPET_CONFIG      0x10
+#define HPET_COUNTER     0xf0
+#define HPET_COUNT_64    (UINT64_C(1) << 13)
+#define HPET_ENABLE      1
+#define HPET_PERIOD_MAX  0x05f5e100u /* femtoseconds */
+#define FEMTOSECONDS     UINT64_C(1000000000000000)
+#define PM_TIMER_HZ      3579545u  /* ACPI 6.5, 4.8.3.3 */
+#define INVARIANT_TSC    (1u << 8) /* CPUID 80000007h, EDX */
+#define STATED_TOLERANCE 64        /* 1 / 64 of the measured frequency */
+
+static uint64_t tsc_hz = 1000000000, tsc_factor; /* until measured */
 static uint64_t tsc_start;
+static bool tsc_written; /* the guest has moved the TSC of some CPU */
+static uint64_t newest;  /* atomic: what clock_us() has said, where the TSC is the source */
+
+/* Where it is not: the counter that is, and how it is read. */
+static uint64_t (*read_counter)(void);
+static struct clock_counter counter; /* under counter_lock */
+static struct spinlock counter_lock;
+static const char *source = "TSC, not known to be invariant";
+static uint16_t pm_timer_port;
+static volatile uint8_t *hpet;
 
 static uint64_t measure_by_pit(void)
 {
@@ -37,11 +70,27 @@ static uint64_t measure_by_pit(void)
 	return ticks * 1000000 / us;
 }
 
+static uint64_t stated_by_cpu(void)
+{
+	struct cpuid_regs r;
+
+	if (!cpu_is_intel() || cpuid(0, 0).eax < 0x15)
+		return 0;
+	r = cpuid(0x15, 0);
+	return clock_stated_hz(r.eax, r.ebx, r.ecx);
+}
+
 void clock_init(void)
 {
+	uint64_t stated = stated_by_cpu(), difference;
+
 	tsc_hz = measure_by_pit();
-	if (tsc_hz < 1000000)
-		tsc_hz = 1000000;
+	if (tsc_hz < 2000000)
+		tsc_hz = 2000000;
+	difference = stated > tsc_hz ? stated - tsc_hz : tsc_hz - stated;
+	if (difference < tsc_hz / STATED_TOLERANCE)
+		tsc_hz = stated;
+	tsc_factor = clock_factor(tsc_hz);
 	tsc_start = rdtsc();
 }
 
@@ -50,11 +99,143 @@ uint64_t clock_tsc_hz(void)
 	return tsc_hz;
 }
 
+const char *clock_source(void)
+{
+	return source;
+}
+
+/* ---- counters beside the TSC ---- */
+
+static uint64_t read_pm_timer(void)
+{
+	return inl(pm_timer_port);
+}
+
+static uint64_t read_hpet_32(void)
+{
+	return *(volatile uint32_t *)(volatile void *)(hpet + HPET_COUNTER);
+}
+
+static uint64_t read_hpet_64(void)
+{
+	return *(volatile uint64_t *)(volatile void *)(hpet + HPET_COUNTER);
+}
+
+static const void *acpi_named(const char *signature, uint32_t *len)
+{
+	uint64_t pa;
+
+	if (!start_acpi() || acpi_find(start_acpi(), signature, 0, &pa, len) != 0)
+		return NULL;
+	return acpi_table(start_acpi(), pa, signature, len);
+}
+
+static bool has_pm_timer(unsigned *bits)
+{
+	struct fadt fadt;
+	uint32_t len;
+	const void *table = acpi_named("FACP", &len);
+
+	if (!table || fadt_parse(table, len, &fadt) != 0 || !fadt.pm_tmr_bits ||
+	    fadt.pm_tmr.space != ACPI_SPACE_IO || fadt.pm_tmr.address > 0xffff)
+		return false;
+	pm_timer_port = (uint16_t)fadt.pm_tmr.address;
+	*bits = fadt.pm_tmr_bits;
+	return true;
+}
+
+static bool has_hpet(unsigned *bits, uint64_t *hz)
+{
+	struct hpet table;
+	uint32_t len;
+	const void *t = acpi_named("HPET", &len);
+
+	if (!t || hpet_parse(t, len, &table) != 0)
+		return false;
+	hpet = vmmap_device(table.base, HPET_BYTES);
+	if (!hpet)
+		return false;
+	uint64_t caps = *(volatile uint64_t *)(volatile void *)(hpet + HPET_CAPS),
+		 period = caps >> 32;
+
+	if (period == 0 || period > HPET_PERIOD_MAX ||
+	    !(*(volatile uint32_t *)(volatile void *)(hpet + HPET_CONFIG) & HPET_ENABLE))
+		return false;
+	*bits = caps & HPET_COUNT_64 ? 64 : 32;
+	*hz = FEMTOSECONDS / period;
+	return true;
+}
+
+static void use(const char *name, uint64_t (*read)(void), unsigned bits, uint64_t hz,
+		bool guest_writes)
+{
+	uint64_t now = clock_us();
+
+	clock_counter_init(&counter, bits, hz, guest_writes, tsc_hz, read(), rdtsc(), now);
+	read_counter = read;
+	source = name;
+}
+
+/*
+ * The PM timer before the HPET: it cannot be written, while the HPET is the guest's, and Linux sets
+ * its counter to 0 as it starts.
+ */
+static int clock_choose(void)
+{
+	unsigned bits;
+	uint64_t hz;
+
+	if (cpuid(0x80000000u, 0).eax >= 0x80000007u && (cpuid(0x80000007u, 0).edx & INVARIANT_TSC))
+		source = "invariant TSC";
+	else if (has_pm_timer(&bits))
+		use("ACPI PM timer", read_pm_timer, bits, PM_TIMER_HZ, false);
+	else if (has_hpet(&bits, &hz))
+		use("HPET", bits == 64 ? read_hpet_64 : read_hpet_32, bits, hz, true);
+	log_printf("Clock: %s\n", source);
+	return 0;
+}
+INITCALL(INITCALL_PLATFORM, clock_choose);
+
+/* ---- time ---- */
+
+/* The TSC without what the guest has written to it. */
+static uint64_t own_tsc(void)
+{
+	uint64_t tsc = rdtsc();
+
+	/* this_cpu() is asked only when guests have run: before, the stack may lead nowhere */
+	return __atomic_load_n(&tsc_written, __ATOMIC_RELAXED) ? tsc - this_cpu()->tsc_moved : tsc;
+}
+
+void clock_tsc_moved(uint64_t ticks)
+{
+	this_cpu()->tsc_moved += ticks;
+	__atomic_store_n(&tsc_written, true, __ATOMIC_RELAXED);
+}
+
+uint64_t clock_rough_us(void)
+{
+	return clock_ticks_us(tsc_factor, own_tsc() - tsc_start);
+}
+
 uint64_t clock_us(void)
 {
-	uint64_t t = rdtsc() - tsc_start;
+	uint64_t now, said;
 
-	return t / tsc_hz * 1000000 + t % tsc_hz * 1000000 / tsc_hz;
+	if (read_counter) {
+		spinlock_take(&counter_lock);
+		now = read_counter();
+		now = clock_counter_us(&counter, now, own_tsc());
+		spinlock_release(&counter_lock);
+		return now;
+	}
+	now = clock_rough_us();
+	said = __atomic_load_n(&newest, __ATOMIC_RELAXED);
+	do {
+		if (now <= said) /* another CPU's TSC is ahead */
+			return said;
+	} while (cas64(&newest, &said, now));
+	return now;
 }
 
 void clock_delay_us(uint64_t us)

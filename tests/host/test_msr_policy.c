@@ -177,10 +177,10 @@ static void check(const struct msr_policy_env *env, const struct expected *e, si
 static void intel_expected(void **state)
 {
 	static const struct expected all[] = {
-	    {0x10, 0x10, P, P},
+	    {0x10, 0x10, P, E},
 	    {0x1b, 0x1b, P, E},
 	    {0x3a, 0x3a, E, D},
-	    {0x3b, 0x3b, P, P},
+	    {0x3b, 0x3b, P, E},
 	    {0x48, 0x49, P, P},
 	    {0x79, 0x79, P, MSR_IGNORE},
 	    {0x80, 0x80, P, D},
@@ -251,7 +251,7 @@ static void intel_expected(void **state)
 static void amd_expected(void **state)
 {
 	static const struct expected all[] = {
-	    {0x10, 0x10, P, P},
+	    {0x10, 0x10, P, E},
 	    {0x1b, 0x1b, P, E},
 	    {0x200, 0x20f, P, E},
 	    {0x250, 0x250, P, E},
