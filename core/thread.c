@@ -6,6 +6,7 @@
 #include "core/mm/vmmap.h"
 #include "core/panic.h"
 #include "core/thread_state.h"
+#include "core/timer.h"
 #include "core/x86/cpu.h"
 #include "core/x86/percpu.h"
 
@@ -167,6 +168,8 @@ void thread_exit(void)
 /* A CPU's own code: one turn for the thread that has waited longest. */
 static void give_turn(void)
 {
+	if (__atomic_load_n(&thread_queue.work, __ATOMIC_RELAXED) & RUNQUEUE_POLL)
+		timer_look();
 	int slot = runqueue_take(&thread_queue);
 
 	if (slot < 0)
