@@ -285,8 +285,7 @@ int start_init(void)
 	}
 	if ((err = choose_vendor()) != 0)
 		return err;
-	apic_init();
-	if ((err = find_cpus()) != 0)
+	if ((err = apic_init()) != 0 || (err = find_cpus()) != 0)
 		goto no_memory;
 	if ((err = initcall_run(INITCALL_EARLY)) != 0)
 		return err;

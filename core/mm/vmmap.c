@@ -8,6 +8,9 @@
 #include "core/spinlock.h"
 #include "core/x86/cpu.h"
 
+/* Of device mappings: for each CPU the window, and its APIC when that is not where all are. */
+#define CPU_PAGES (2 * BOOT_MAX_CPUS * PAGE_SIZE)
+
 extern char image_start[], image_text_end[], image_rodata_end[], image_end[];
 extern uint64_t boot_pml4[512];
 
@@ -76,9 +79,9 @@ int vmmap_init(const struct boot_mmap_entry *map, uint32_t count)
 	if (err)
 		return err;
 	/* Device mappings come and go in tables that exist from now on, so that every CR3 sees
-	 * them. First a page for each CPU, then what stays. */
-	err = pt_map(&vmm_pt, VMMAP_DEVICE_BASE, 0, BOOT_MAX_CPUS * PAGE_SIZE, PT_R, PT_UC);
-	device_next += (BOOT_MAX_CPUS + 1) * PAGE_SIZE;
+	 * them. First the pages of each CPU, then what stays. */
+	err = pt_map(&vmm_pt, VMMAP_DEVICE_BASE, 0, CPU_PAGES, PT_R, PT_UC);
+	device_next += CPU_PAGES + PAGE_SIZE;
 	pt_for_each(&vmm_pt, check_leaf, NULL); /* nothing is both writable and executable */
 	const uint64_t *top = phys_to_virt(HPA(vmm_pt.root));
 
@@ -152,14 +155,24 @@ void *vmmap_device(uint64_t pa, size_t len)
 	return map_at_next(pa, len, PT_RW, PT_UC);
 }
 
-void *vmmap_window(uint32_t cpu, uint64_t pa)
+/* The table is there, and this entry of it is one CPU's: no lock, no failure. */
+static void *map_own(uint32_t entry, uint64_t pa)
 {
-	uint64_t at = VMMAP_DEVICE_BASE + cpu * PAGE_SIZE;
+	uint64_t at = VMMAP_DEVICE_BASE + entry * PAGE_SIZE;
 
-	/* the table is there, and this entry of it is this CPU's: no lock, no failure */
 	pt_map(&vmm_pt, at, align_down(pa, PAGE_SIZE), PAGE_SIZE, PT_RW, PT_UC);
 	invlpg((void *)(uintptr_t)at);
 	return (void *)(uintptr_t)(at + (pa & PAGE_MASK));
+}
+
+void *vmmap_window(uint32_t cpu, uint64_t pa)
+{
+	return map_own(cpu, pa);
+}
+
+void *vmmap_apic(uint32_t cpu, uint64_t pa)
+{
+	return map_own(BOOT_MAX_CPUS + cpu, pa);
 }
 
 const void *vmmap_firmware(uint64_t pa, size_t len)

@@ -40,4 +40,7 @@ void *vmmap_device(uint64_t pa, size_t len);
  * the rest of its page is there, too. Never fails. `cpu`: its index. Context: exit handler.
  */
 void *vmmap_window(uint32_t cpu, uint64_t pa);
+/* The page at `pa`, uncached, for the calling CPU alone and until its next call of this. Never
+ * fails. Context: exit handler. */
+void *vmmap_apic(uint32_t cpu, uint64_t pa);
 const void *vmmap_firmware(uint64_t pa, size_t len);

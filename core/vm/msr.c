@@ -97,10 +97,12 @@ static enum exit_result write_efer(struct vcpu *v, uint64_t value)
 
 static enum exit_result write_apic_base(struct vcpu *v, uint64_t value)
 {
-	uint64_t base = value & UINT64_C(0x000ffffffffff000), old = v->apic_base;
+	uint64_t base = value & APIC_BASE_ADDRESS, old = v->apic_base;
 
-	/* the CPU's own page would cover the VMM's memory, or lie where no nested table reaches */
-	if ((base < region_base + region_size && base + PAGE_SIZE > region_base) || base >> 48)
+	/* the CPU's own page would cover the VMM's memory; or bits are reserved, which QEMU takes;
+	 * or no nested table reaches there */
+	if ((base < region_base + region_size && base + PAGE_SIZE > region_base) ||
+	    base >> cpu_phys_bits() || base >> 48)
 		return emulate_gp(v);
 	if (startup_apic_base(v, value) != 0)
 		return emulate_gp(v);
@@ -108,7 +110,7 @@ static enum exit_result write_apic_base(struct vcpu *v, uint64_t value)
 		startup_apic_base(v, old);
 		return emulate_gp(v);
 	}
-	apic_init();
+	apic_follow(base);
 	return EXIT_ADVANCE;
 }
 

@@ -34,9 +34,17 @@ enum {
 
 static bool use_icr;
 static bool cpu_waits; /* wait-for-SIPI is a state of the guest's CPU, not a loop of the VMM */
-static bool trap_page; /* xAPIC page is write-trapped */
-static int trapped;    /* number of its range; 0: none */
-static uint64_t trapped_base;
+static bool trap_page; /* xAPIC pages are write-trapped */
+/*
+ * Pages where CPUs have their APIC: one, as a rule, but each CPU has its own base. The first is
+ * where firmware left them, and stays: QEMU leaves the registers there. Under mmio_lock().
+ */
+static struct apic_page {
+	uint64_t base;
+	uint32_t users; /* CPUs */
+	int id;         /* number of its range */
+} apic_pages[BOOT_MAX_CPUS + 1];
+static struct apic_page *page_of[BOOT_MAX_CPUS]; /* by CPU; NULL: none, or x2APIC mode */
 static struct {
 	uint32_t ldr, dfr;
 } logical[BOOT_MAX_CPUS]; /* as the guest wrote them; xAPIC */
@@ -45,29 +53,50 @@ static enum exit_result apic_page_write(struct vcpu *v, const struct mem_fault *
 static int apic_range_read(void *arg, uint64_t offset, unsigned size, uint64_t *value);
 static void apic_range_write(void *arg, uint64_t offset, unsigned size, uint64_t value);
 
-static int trap_at(uint64_t base)
+/* The page at `base` with its trap set; NULL when that cannot be. Under mmio_lock(), or at
+ * start-up. */
+static struct apic_page *apic_page_at(uint64_t base)
 {
 	static const struct mmio_ops ops = {.read = apic_range_read, .write = apic_range_write};
-	int r = 0;
+	struct apic_page *p = apic_pages, *free = NULL;
 
-	if (trapped_base == base)
-		return 0;
-	if (!base) {
-		mmio_unregister(trapped);
-		trapped = 0;
-	} else if (trapped) {
-		r = mmio_move(trapped, GPA(base));
-	} else {
-		r = mmio_register_pages(GPA(base), PAGE_SIZE, MMIO_WRITES, &ops, NULL,
-					apic_page_write);
-		if (r > 0) {
-			trapped = r;
-			r = 0;
-		}
+	for (uint32_t i = 0; i <= cpu_count; i++, p++) {
+		if (p->id && p->base == base)
+			return p;
+		if (!p->id && !free)
+			free = p;
 	}
-	if (!r)
-		trapped_base = base;
-	return r;
+	/* one for each CPU besides the first: there is a free one */
+	free->base = base;
+	free->id =
+	    mmio_register_pages(GPA(base), PAGE_SIZE, MMIO_WRITES, &ops, free, apic_page_write);
+	if (free->id > 0)
+		return free;
+	free->id = 0;
+	return NULL;
+}
+
+/* CPU `index` is about to have its APIC at `base`, 0: nowhere. Both pages are trapped meanwhile. */
+static int trap_at(uint32_t index, uint64_t base)
+{
+	struct apic_page *old, *new = NULL;
+	int err = 0;
+
+	mmio_lock(this_cpu());
+	old = page_of[index];
+	if (base && !(new = apic_page_at(base)))
+		err = -ENOSPC;
+	if (!err) {
+		if (new)
+			new->users++;
+		if (old && --old->users == 0 && old != apic_pages) {
+			mmio_unregister(old->id);
+			old->id = 0;
+		}
+		page_of[index] = new;
+	}
+	mmio_unlock();
+	return err;
 }
 
 int startup_init(bool has_sipi_exits)
@@ -89,7 +118,12 @@ int startup_init(bool has_sipi_exits)
 	}
 	trap_page = true;
 	log_printf("CPU start-up: taken from writes to the interrupt command register\n");
-	return trap_at(rdmsr(MSR_APIC_BASE) & UINT64_C(0x000ffffffffff000));
+	if (!apic_page_at(apic_first_base()))
+		return -ENOMEM;
+	for (uint32_t i = 0; i < cpu_count; i++)
+		page_of[i] = apic_pages;
+	apic_pages[0].users = cpu_count;
+	return 0;
 }
 
 bool startup_waits_in_cpu(const struct vcpu *v)
@@ -320,7 +354,8 @@ void startup_host_init(void)
 int startup_apic_base(struct vcpu *v, uint64_t value)
 {
 	bool watched = (value & APIC_BASE_EN) && !(value & APIC_BASE_EXTD);
-	int err = trap_page ? trap_at(watched ? value & UINT64_C(0x000ffffffffff000) : 0) : 0;
+	int err =
+	    trap_page ? trap_at(this_cpu()->index, watched ? value & APIC_BASE_ADDRESS : 0) : 0;
 
 	if (!err)
 		v->apic_base = value;
@@ -352,10 +387,15 @@ static int apic_range_read(void *arg, uint64_t offset, unsigned size, uint64_t *
 
 static void apic_range_write(void *arg, uint64_t offset, unsigned size, uint64_t value)
 {
-	(void)arg;
+	const struct apic_page *p = arg;
+
 	/* accesses of other sizes have no defined effect (SDM 3A 11.4.1): none here */
-	if (size == 4)
-		apic_store(&this_cpu()->vcpu, (uint32_t)offset, (uint32_t)value);
+	if (p == page_of[this_cpu()->index]) {
+		if (size == 4)
+			apic_store(&this_cpu()->vcpu, (uint32_t)offset, (uint32_t)value);
+	} else if (p != apic_pages) { /* another CPU's; for this one it is what is there */
+		gmem_phys_write(GPA(p->base + offset), size, value);
+	}
 }
 
 /* A store to the xAPIC page. Reads of it do not exit. */
@@ -366,6 +406,10 @@ static enum exit_result apic_page_write(struct vcpu *v, const struct mem_fault *
 	uint8_t bytes[15];
 	size_t n = gmem_fetch(v, bytes);
 
+	/* another CPU's page is for the general service */
+	if (!page_of[this_cpu()->index] ||
+	    page_of[this_cpu()->index]->base != align_down(f->gpa.a, PAGE_SIZE))
+		return mmio_fault(v, f);
 	if (f->walk || f->delivery || apicwrite_decode(bytes, n, emulate_mode(v), &w) != 0 ||
 	    w.size != 4 || (offset & 3))
 		return mmio_fault(v, f);

@@ -2,22 +2,49 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "core/x86/apic.h"
 #include "core/addr.h"
+#include "core/boot.h"
+#include "core/errno.h"
 #include "core/mm/vmmap.h"
 #include "core/x86/cpu.h"
+#include "core/x86/percpu.h"
 
 #define SEND_POLLS 1000000u /* about 0.1 s */
 
-static volatile uint32_t *page;
+static volatile uint32_t *page; /* of all CPUs whose guest has not moved it */
 static uint64_t page_base;
+static volatile uint32_t *moved[BOOT_MAX_CPUS]; /* each by its own CPU; NULL: not moved */
 
-void apic_init(void)
+/* This CPU's page. */
+static volatile uint32_t *own(void)
 {
-	uint64_t base = rdmsr(MSR_APIC_BASE) & UINT64_C(0x000ffffffffff000);
+	const struct cpu *cpu = cpu_current();
 
-	if (page && base == page_base)
+	return cpu && moved[cpu->index] ? moved[cpu->index] : page;
+}
+
+int apic_init(void)
+{
+	page_base = rdmsr(MSR_APIC_BASE) & APIC_BASE_ADDRESS;
+	page = vmmap_device(page_base, PAGE_SIZE);
+	return page ? 0 : -ENOMEM;
+}
+
+uint64_t apic_first_base(void)
+{
+	return page_base;
+}
+
+void apic_follow(uint64_t base)
+{
+	uint32_t index = this_cpu()->index;
+
+	moved[index] = NULL;
+	/* QEMU leaves the registers where they were; otherwise nothing is there now. Versions: SDM
+	 * 3A 11.4.8 */
+	if (base == page_base || ((page[APIC_VERSION / 4] & 0xf0) == 0x10 &&
+				  page[APIC_ID / 4] >> 24 == (this_cpu()->apic_id & 0xff)))
 		return;
-	page = vmmap_device(base, PAGE_SIZE);
-	page_base = base;
+	moved[index] = vmmap_apic(index, base);
 }
 
 uint32_t apic_id(void)
@@ -29,12 +56,12 @@ uint32_t apic_id(void)
 
 uint32_t apic_read(uint32_t offset)
 {
-	return page[offset / 4];
+	return own()[offset / 4];
 }
 
 void apic_write(uint32_t offset, uint32_t value)
 {
-	page[offset / 4] = value;
+	own()[offset / 4] = value;
 }
 
 bool apic_is_x2apic(void)

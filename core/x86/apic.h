@@ -5,9 +5,10 @@
 #include <stdint.h>
 
 #define APIC_DEFAULT_BASE 0xfee00000u
+#define APIC_BASE_ADDRESS UINT64_C(0x000ffffffffff000) /* of IA32_APIC_BASE */
 
 /* Registers (SDM 3A table 11-1): offsets in the page. */
-enum { APIC_ID = 0x20, APIC_ICR_LOW = 0x300, APIC_ICR_HIGH = 0x310 };
+enum { APIC_ID = 0x20, APIC_VERSION = 0x30, APIC_ICR_LOW = 0x300, APIC_ICR_HIGH = 0x310 };
 
 #define APIC_ICR_VECTOR         0xffu
 #define APIC_ICR_MODE(icr)      ((icr) >> 8 & 7)
@@ -21,8 +22,12 @@ enum { APIC_ID = 0x20, APIC_ICR_LOW = 0x300, APIC_ICR_HIGH = 0x310 };
 #define APIC_ICR_SHORTHAND(icr) ((icr) >> 18 & 3)
 enum { APIC_TO_DEST, APIC_TO_SELF, APIC_TO_ALL, APIC_TO_OTHERS };
 
-/* Follow the APIC base of this CPU; maps the page once. Context: boot CPU first. */
-void apic_init(void);
+/* Map the page where firmware left the APICs of all CPUs; 0 or -ENOMEM. Context: boot CPU, once. */
+int apic_init(void);
+/* Its physical address. */
+uint64_t apic_first_base(void);
+/* The guest has moved this CPU's APIC to `base`, page-aligned. Context: exit handler. */
+void apic_follow(uint64_t base);
 /* This CPU's APIC ID, from CPUID (works with the APIC disabled). */
 uint32_t apic_id(void);
 /* Registers of this CPU's xAPIC page; not in x2APIC mode. */
