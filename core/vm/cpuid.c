@@ -45,7 +45,8 @@ static uint64_t cr4_hidden(void)
 
 /*
  * Does the CPU take the bits of EFER that its CPUID promises? One that does not would refuse the
- * guest's state as a whole, where the guest's WRMSR is to get #GP.
+ * guest's state as a whole, where the guest's WRMSR is to get #GP. QEMU takes the write without
+ * the bit.
  */
 static uint64_t efer_accepted(uint64_t allowed)
 {
@@ -55,10 +56,9 @@ static uint64_t efer_accepted(uint64_t allowed)
 	for (uint64_t bit = 1; bit; bit <<= 1) {
 		if (!(allowed & bit & ~known & ~host))
 			continue;
-		if (wrmsr_safe(MSR_EFER, host | bit))
-			wrmsr(MSR_EFER, host);
-		else
+		if (!wrmsr_safe(MSR_EFER, host | bit) || !(rdmsr(MSR_EFER) & bit))
 			allowed &= ~bit;
+		wrmsr(MSR_EFER, host);
 	}
 	return allowed;
 }
