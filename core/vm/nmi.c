@@ -178,8 +178,10 @@ void nmi_flush_all(void)
 			continue;
 		while (may_hold_translations(i) &&
 		       (int32_t)(__atomic_load_n(&cpus[i]->vcpu.flushes_done, __ATOMIC_ACQUIRE) -
-				 mine) < 0)
+				 mine) < 0) {
 			nmi_take_kicks(&self->vcpu); /* the other one may be waiting for this one */
+			cpu_pause();
+		}
 	}
 }
 
