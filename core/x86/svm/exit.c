@@ -139,6 +139,24 @@ static void event_redeliver(struct vcpu *v)
 }
 
 /*
+ * A step of the VMM's own is over: is the debug exception the guest's as well, which traces or has
+ * a breakpoint there? Else DR6 is as before. A cause that is new tells it, not any difference: the
+ * CPU may clear B0 to B3, which the guest has set itself (SDM 3B 18.2.3; QEMU does).
+ */
+static bool own_debug(struct vcpu *v, bool traced)
+{
+	struct vmcb *b = svm_vmcb(v);
+	bool own = traced || b->save.dr6 & ~v->step.dr6 & DR6_CAUSES & ~DR6_BS;
+
+	if (!own)
+		b->save.dr6 = v->step.dr6;
+	else if (!traced)
+		b->save.dr6 = (b->save.dr6 & ~DR6_BS) | (v->step.dr6 & DR6_BS);
+	b->control.clean &= ~SVM_CLEAN_DRX;
+	return own;
+}
+
+/*
  * EXIT_STEP: the guest runs one instruction. Nothing may be delivered meanwhile, or it would show
  * the flags: interrupts are off, NMIs wait, and exceptions exit.
  */
@@ -181,10 +199,7 @@ static enum exit_result step_exception(struct vcpu *v, unsigned vector)
 	step_end(v);
 	if (vector == VECTOR_DB) {
 		b->control.interrupt_shadow = 0;
-		if (!traced)
-			b->save.dr6 = (b->save.dr6 & ~DR6_BS) | (v->step.dr6 & DR6_BS);
-		b->control.clean &= ~SVM_CLEAN_DRX;
-		if (!traced && b->save.dr6 == v->step.dr6)
+		if (!own_debug(v, traced))
 			return EXIT_RESUME;
 	}
 	emulate_fault(v, (uint8_t)vector, (uint32_t)b->control.exitinfo1, b->control.exitinfo2);
@@ -229,11 +244,9 @@ static enum exit_result exit_db(struct vcpu *v)
 	bool traced = v->step.rflags & RFLAGS_TF;
 
 	b->control.intercept[2] &= ~(1u << VECTOR_DB);
-	if (!traced)
-		b->save.dr6 = (b->save.dr6 & ~DR6_BS) | (v->step.dr6 & DR6_BS);
-	b->control.clean &= ~(SVM_CLEAN_I | SVM_CLEAN_DRX);
+	b->control.clean &= ~SVM_CLEAN_I;
 	v->nmi_blocked = false;
-	if (traced || b->save.dr6 != v->step.dr6) /* the guest's own trap or breakpoint */
+	if (own_debug(v, traced)) /* the guest's own trap or breakpoint */
 		emulate_exception(v, VECTOR_DB, 0);
 	if (v->nmi_pending)
 		svm_inject_nmi(v);
