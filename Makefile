@@ -83,4 +83,5 @@ help:
 	@echo "make check      host tests, fuzzers, document checks and the system tests"
 	@echo "make check-all  the same on the whole product of machines"
 	@echo "make soak       BOOTS=100 boots of mixed machines (EMU=qemu|bochs)"
+	@echo "make fuzz-guest OPS=100000000 random operations in the guest (EMU=qemu|bochs CPUS= SEED= KINDS=)"
 	@echo "make clean      remove what was built (deps stay)"

@@ -85,3 +85,10 @@ BOOTS ?= 100
 .PHONY: soak
 soak: $(IMAGES) $(GUESTS)
 	@$(PYTHON) tests/soak.py --boots $(BOOTS) $(if $(EMU),--emu $(EMU)) $(if $(JOBS),--jobs $(JOBS))
+
+# The guest fuzzer for long; not part of check. EMU=bochs for VT-x, KINDS=io,msr for some kinds of operation.
+OPS ?= 100000000
+.PHONY: fuzz-guest
+fuzz-guest: $(IMAGES)
+	@$(PYTHON) tests/guest_fuzz.py --ops $(OPS) $(if $(EMU),--emu $(EMU)) $(if $(CPUS),--cpus $(CPUS)) \
+		$(if $(SEED),--seed $(SEED)) $(if $(ROUND),--round $(ROUND)) $(if $(KINDS),--kinds $(KINDS))

@@ -4,7 +4,8 @@
 GUEST_CASES  := $(sort $(wildcard tests/guest/cases/*.c))
 GUEST_KERNEL := $(sort $(wildcard tests/guest/kernel/*.c))
 GUEST_S      := $(sort $(wildcard tests/guest/kernel/*.S))
-GUEST_OBJS   := $(GUEST_CASES:%.c=$(B)/%.o) $(GUEST_KERNEL:%.c=$(B)/%.o) $(GUEST_S:%.S=$(B)/%.S.o)
+GUEST_FUZZ   := $(sort $(wildcard tests/guest/fuzz/*.c))
+GUEST_OBJS   := $(GUEST_FUZZ:%.c=$(B)/%.o) $(GUEST_CASES:%.c=$(B)/%.o) $(GUEST_KERNEL:%.c=$(B)/%.o) $(GUEST_S:%.S=$(B)/%.S.o)
 # Linked and run at 1 MiB. -O1: the code is small, and stays near to what a case says.
 GUEST_CFLAGS := -std=c17 -O1 -g -ffreestanding -fno-pic -fno-pie -mcmodel=small -mno-red-zone -mgeneral-regs-only \
 	-fno-strict-aliasing -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables -fno-common \

@@ -46,3 +46,6 @@ _Noreturn void case_unexpected(const struct frame *f);
 
 void page_init(void);
 void smp_init(void);
+
+/* Word fuzz= of the command line (tests/guest/fuzz): run it; returns the number of errors. */
+unsigned fuzz_run(void);

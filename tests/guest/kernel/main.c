@@ -274,8 +274,10 @@ void guest_start(const struct boot_block *block)
 
 		print("memory %#lx %#lx %u\n", m->base, m->length, m->type);
 	}
+	if (word_text("fuzz"))
+		results[3] = fuzz_run() != 0;
 	for (const struct guest_case *const *p = section_case_start; p < section_case_end; p++) {
-		if (chosen((*p)->name))
+		if (!word_text("fuzz") && chosen((*p)->name))
 			run(*p, results);
 	}
 	print("guest: end %u passed, %u failed, %u errors, %u skipped; assertions %u passed, %u "
