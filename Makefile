@@ -36,6 +36,7 @@ include tests/tests.mk
 include tests/guest/guest.mk
 include core/config.mk
 include core/debug.mk
+include tests/bench/bench.mk
 include tests/fuzz/fuzz.mk
 include tests/spin/spin.mk
 include tests/build/build.mk
@@ -82,6 +83,7 @@ help:
 	@echo "make coverage   which lines of pure code the host tests run; fails below COVERAGE_MIN=95 per cent"
 	@echo "make check      host tests, fuzzers, document checks and the system tests"
 	@echo "make check-all  the same on the whole product of machines"
+	@echo "make bench      instructions of an exit, bare and under the VMM, on each emulator (bench-baseline: keep them)"
 	@echo "make soak       BOOTS=100 boots of mixed machines (EMU=qemu|bochs)"
 	@echo "make fuzz-guest OPS=100000000 random operations in the guest (EMU=qemu|bochs CPUS= SEED= KINDS=)"
 	@echo "make clean      remove what was built (deps stay)"

@@ -65,10 +65,10 @@ def await_end(m):
             return
 
 
-def disk(folder, words):
+def disk(folder, words, elf=ELF):
     """A disk that starts the micro-kernel by itself."""
     early = grubdisk.EARLY + f"multiboot (hd0,msdos1)/guest.elf {words}\nboot\n"
-    return grubdisk.make(folder, {"guest.elf": ELF}, early)
+    return grubdisk.make(folder, {"guest.elf": elf}, early)
 
 
 def run(name, select="", leave_out=(), **options):

@@ -1,0 +1,36 @@
+# The benchmark of exits: a guest micro-kernel with measurements in place of cases, and the product's objects with
+# two VMM calls of the debug image.
+# SPDX-License-Identifier: BSD-3-Clause
+
+BENCH_C    := $(sort $(wildcard tests/bench/*.c))
+BENCH_OBJS := $(BENCH_C:%.c=$(B)/%.o) $(GUEST_KERNEL:%.c=$(B)/%.o) $(GUEST_S:%.S=$(B)/%.S.o)
+
+$(B)/tests/bench/%.o: tests/bench/%.c
+	@mkdir -p $(@D)
+	@echo "  GUESTCC $<"
+	@$(CC) $(GUEST_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/bench.elf: $(BENCH_OBJS) tests/guest/kernel/guest.lds
+	@echo "  LD      $@"
+	@$(LD) -nostdlib -static --build-id=none -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments \
+		-T tests/guest/kernel/guest.lds -o $@ $(BENCH_OBJS)
+
+-include $(BENCH_OBJS:.o=.d)
+
+BENCH_CALLS := core/vm/mmio_test core/vm/io_test
+BENCH_LINK  := $(filter-out $(BENCH_CALLS:%=$(B)/vmm/%.o),$(VMM_OBJS)) $(BENCH_CALLS:%=$(B)/debug/%.o) $(DEPS_LIBS)
+
+$(B)/bitvisor-bench.elf: $(BENCH_LINK) core/image.lds
+	@echo "  LD      $@"
+	@$(LD) -nostdlib -static --build-id=none -z max-page-size=4096 -z noexecstack --gc-sections \
+		--no-warn-rwx-segments -T core/image.lds -o $@ $(BENCH_LINK)
+
+BENCH_IMAGES := $(B)/bench.elf $(B)/bitvisor-bench.elf
+
+.PHONY: bench bench-baseline
+# ROWS= chooses emulators: qemu-amdv, bochs-vtx, bochs-amdv.
+bench: $(BENCH_IMAGES)
+	@$(PYTHON) tests/bench/bench.py $(ROWS)
+
+bench-baseline: $(BENCH_IMAGES)
+	@$(PYTHON) tests/bench/bench.py --baseline $(ROWS)

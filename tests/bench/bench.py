@@ -1,0 +1,143 @@
+#!/usr/bin/python3
+"""Count the instructions that an exit costs: one guest, bare and under the VMM, on each emulator; `make bench`."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+import argparse
+import dataclasses
+import json
+import os
+import re
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOP = os.path.dirname(os.path.dirname(HERE))
+sys.path.insert(0, os.path.join(TOP, "tests", "system"))
+from lib import guestkernel  # noqa: E402
+from lib.machine import Machine  # noqa: E402
+
+BUILD = os.path.join(TOP, "build")
+GUEST = os.path.join(BUILD, "bench.elf")
+VMM = os.path.join(BUILD, "bitvisor-bench.elf")
+RESULTS = os.path.join(BUILD, "bench")
+# A row may grow by this much beyond its baseline: a hundredth, and one instruction.
+GROWTH = 0.01
+APIC_CASES = "bench_apic,bench_x2apic"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Place:
+    """An emulator; `trapped` are the words that make it watch the local APIC."""
+
+    name: str
+    title: str
+    options: dict
+    trapped: tuple
+
+
+PLACES = [
+    Place("qemu-amdv", "QEMU, AMD-V", {"emu": "qemu", "icount": True}, ("vmm.apic=trap",)),
+    Place("bochs-vtx", "Bochs, VT-x", {"emu": "bochs"}, ("vmm.startup=icr", "vmm.apic=trap")),
+    Place("bochs-amdv", "Bochs, AMD-V", {"emu": "bochs", "cpu": "ryzen"}, ("vmm.apic=trap",)),
+]
+
+
+class BenchError(Exception):
+    """A run has not come to its end; the text says what is known."""
+
+
+def run(place, name, command="", **options):
+    """One run of the guest; returns {row: instructions}."""
+    machine = Machine(f"bench-{place.name}-{name}", **({"mem": 128, "net": "none", "elf": VMM} | place.options | options))
+    machine.options.guest = guestkernel.disk(machine.options.out, command, GUEST)
+    if machine.options.emu == "qemu":
+        machine.options.extra += ("-device", "isa-debug-exit,iobase=0xf4,iosize=1")
+    with machine as m:
+        m.expect(r"guest: begin cpus \d+\r?\n", 240)
+        guestkernel.await_end(m)
+        text = m.text
+    cases = {}
+    guestkernel.parse(text, cases)
+    bad = [f"{n}: {c.status} {c.text}" for n, c in cases.items() if c.status not in ("pass", "skip")]
+    if bad or "guest: end" not in text:
+        raise BenchError(f"{place.name}, {name}: {'; '.join(bad) or 'no end'}; logs in {machine.options.out}")
+    return {row: int(median) for row, median in re.findall(r"^value \S+ (\S+) (\d+) \d+ \d+\r?$", text, re.M)}
+
+
+def measure(place):
+    """{row: {bare, vmm, net}} of an emulator."""
+    bare = run(place, "bare", bare=True)
+    vmm = run(place, "vmm", "vmm=1")
+    trapped = run(place, "trapped", f"vmm=1 case={APIC_CASES}", words=place.trapped) if place.trapped else {}
+    rows = {}
+    for row, value in vmm.items():
+        rows[row] = {"bare": bare[row], "vmm": value, "net": value - bare[row]}
+    for row, value in trapped.items():
+        rows[f"{row}, trapped"] = {"bare": bare[row], "vmm": value, "net": value - bare[row]}
+    return rows
+
+
+def result_file(place):
+    return os.path.join(RESULTS, f"{place.name}.json")
+
+
+def baseline_file(place):
+    return os.path.join(HERE, f"baseline-{place.name}.json")
+
+
+def write(path, place, rows):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w", encoding="ascii") as f:
+        json.dump({"emulator": place.title, "unit": "instructions", "rows": rows}, f, indent=1)
+        f.write("\n")
+
+
+def read(path):
+    with open(path, encoding="ascii") as f:
+        return json.load(f)["rows"]
+
+
+def growth(baseline, rows):
+    """What is wrong with `rows`: text for each row that costs more than its baseline, is new, or is missing."""
+    wrong = []
+    for row, cost in baseline.items():
+        now = rows.get(row, {}).get("net")
+        if now is None:
+            wrong.append(f"{row}: not measured any more")
+        elif now > cost + max(1, cost * GROWTH):
+            wrong.append(f"{row}: {now} instructions, the baseline says {cost}")
+    wrong += [f"{row}: no baseline (make bench-baseline)" for row in rows if row not in baseline]
+    return wrong
+
+
+def table(results):
+    """Lines of one table: rows down, emulators across, net instructions."""
+    names = list(dict.fromkeys(row for rows in results.values() for row in rows))
+    width = max(map(len, names))
+    yield f"{'':{width}}  " + "  ".join(f"{p.title:>14}" for p in results)
+    for name in names:
+        cells = [f"{rows[name]['net'] if name in rows else '-':>14}" for rows in results.values()]
+        yield f"{name:{width}}  " + "  ".join(cells)
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__)
+    p.add_argument("--baseline", action="store_true", help="write what was measured as the new baseline")
+    p.add_argument("place", nargs="*", help="emulators: " + ", ".join(x.name for x in PLACES))
+    a = p.parse_args()
+    results, status = {}, 0
+    for place in [x for x in PLACES if not a.place or x.name in a.place]:
+        rows = results[place] = measure(place)
+        write(result_file(place), place, rows)
+        if a.baseline:
+            write(baseline_file(place), place, {row: r["net"] for row, r in rows.items()})
+    print("Instructions of an exit, net of the same operation without the VMM (medians):")
+    print("\n".join(table(results)))
+    for place, rows in results.items():
+        for text in growth(read(baseline_file(place)), rows) if os.path.exists(baseline_file(place)) else []:
+            print(f"{place.name}: {text}")
+            status = 1
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

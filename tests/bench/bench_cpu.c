@@ -1,0 +1,104 @@
+/* Instructions of the CPU: CPUID, MSRs, control registers, calls, exceptions. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "tests/bench/bench.h"
+
+#define MSR_MTRR_PHYSBASE0 0x200u
+#define CR4_TSD            BIT(2)
+#define CPUID1_XSAVE       BIT(26)
+
+static void measure_cpuid(void)
+{
+	BENCH("cpuid-0", cpuid(0, 0));
+	BENCH("cpuid-1", cpuid(1, 0));
+	BENCH("cpuid-7", cpuid(7, 0));
+	BENCH("cpuid-d", cpuid(0xd, 0));
+	BENCH("cpuid-80000001", cpuid(0x80000001, 0));
+	BENCH("cpuid-80000002", cpuid(0x80000002, 0));
+}
+
+/* SYSENTER_CS: nobody's business but the guest's. EFER: written with what it holds. */
+static void measure_msrs(void)
+{
+	uint64_t efer = rdmsr(MSR_EFER);
+
+	BENCH("rdmsr-sysenter-cs", rdmsr(MSR_SYSENTER_CS));
+	BENCH("wrmsr-sysenter-cs", wrmsr(MSR_SYSENTER_CS, 8));
+	BENCH("rdmsr-efer", rdmsr(MSR_EFER));
+	BENCH("wrmsr-efer-same", wrmsr(MSR_EFER, efer));
+	BENCH("rdmsr-mtrr", rdmsr(MSR_MTRR_PHYSBASE0));
+}
+
+static void measure_control_registers(void)
+{
+	uint64_t cr0 = read_cr0(), cr3 = read_cr3(), cr4 = read_cr4();
+
+	BENCH("cr0-read", read_cr0());
+	BENCH("cr0-same", write_cr0(cr0));
+	BENCH("cr0-ts", write_cr0(i & 1 ? cr0 : cr0 | CR0_TS));
+	BENCH("cr0-wp", write_cr0(i & 1 ? cr0 : cr0 ^ CR0_WP));
+	write_cr0(cr0);
+	BENCH("clts", __asm__ volatile("clts"));
+	BENCH("cr3-read", read_cr3());
+	BENCH("cr3-same", write_cr3(cr3));
+	BENCH("cr4-same", write_cr4(cr4));
+	BENCH("cr4-pge", write_cr4(i & 1 ? cr4 : cr4 ^ CR4_PGE));
+	BENCH("cr4-tsd", write_cr4(i & 1 ? cr4 : cr4 ^ CR4_TSD));
+	write_cr4(cr4);
+	BENCH("dr7-same", write_dr7(DR7_CLEAR));
+}
+
+static void measure_xsetbv(void)
+{
+	uint64_t cr4 = read_cr4();
+	uint32_t low, high;
+
+	if (!(cpuid(1, 0).ecx & CPUID1_XSAVE))
+		return;
+	write_cr4(cr4 | CR4_OSXSAVE);
+	__asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+	BENCH("xsetbv-same", __asm__ volatile("xsetbv" : : "a"(low), "d"(high), "c"(0)));
+	write_cr4(cr4);
+}
+
+static bool pass_by(struct frame *f)
+{
+	(void)f;
+	return true; /* INT3 is a trap: RIP is behind it */
+}
+
+/* A call that does not exist. Without the VMM there is nobody to call: nothing stands in its place.
+ */
+static void measure_call(void)
+{
+	if (!bench_under_vmm())
+		BENCH("vmcall", __asm__ volatile("" : : "a"(UINT32_MAX)));
+	else if (bench_is_intel())
+		BENCH("vmcall", __asm__ volatile("vmcall" : : "a"(UINT32_MAX)));
+	else
+		BENCH("vmcall", __asm__ volatile("vmmcall" : : "a"(UINT32_MAX)));
+}
+
+GUEST_CASE(bench_cpu, "")
+{
+	static uint8_t byte;
+
+	BENCH("nothing", (void)0);
+	measure_cpuid();
+	measure_msrs();
+	measure_control_registers();
+	measure_xsetbv();
+	BENCH("rdtsc", bench_ticks());
+	BENCH("invlpg", __asm__ volatile("invlpg %0" : : "m"(byte) : "memory"));
+	BENCH("wbinvd", __asm__ volatile("wbinvd" : : : "memory"));
+	BENCH("invd", __asm__ volatile("invd" : : : "memory"));
+	trap_set(VECTOR_BP, pass_by);
+	BENCH("exception-bp", __asm__ volatile("int3"));
+	trap_set(VECTOR_BP, NULL);
+	BENCH("exception-ud", __asm__ volatile(TRY("ud2")));
+	BENCH("exception-pf", __asm__ volatile(TRY("movb (%0), %%al")
+					       :
+					       : "r"(BIT(36))
+					       : "rax", "memory"));
+	tried();
+	measure_call();
+}
