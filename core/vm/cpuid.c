@@ -63,6 +63,39 @@ static uint64_t efer_accepted(uint64_t allowed)
 	return allowed;
 }
 
+struct cpuid_leaf cpuid_leaves[2 * FEATURES_LEAVES];
+
+/* Does every subleaf have the same mask, and does it say all? */
+static bool is_mask(uint32_t leaf)
+{
+	return leaf != 1 && guest_features.leaf[leaf >> 31][leaf & 0x7fffffff].last == 0 &&
+	       !(leaf == 0xd && guest_features.xsave_bytes);
+}
+
+static void leaf_resolve(struct cpuid_leaf *l, uint32_t leaf)
+{
+	const uint32_t *mask = features_cpuid_mask(&guest_features, leaf, 0);
+
+	*l = (struct cpuid_leaf){.kind = CPUID_ELSEWHERE};
+	if (features_leaf_beyond(&guest_features, leaf))
+		return;
+	for (unsigned r = 0; r < 4; r++)
+		l->mask[r] = mask[r];
+	if (is_mask(leaf)) {
+		l->kind = CPUID_MASK;
+	} else if (leaf == 1) {
+		l->kind = CPUID_DYNAMIC;
+		l->with_cr4 = FEATURES_DYNAMIC_LEAF1_ECX;
+		l->cr4 = CR4_OSXSAVE;
+		l->always = hypervisor_bit;
+	} else if (leaf == 7) {
+		l->kind = CPUID_DYNAMIC_FIRST;
+		l->with_cr4 = FEATURES_DYNAMIC_LEAF7_ECX;
+		l->cr4 = CR4_PKE;
+	}
+	l->mask[FEATURE_ECX] &= ~l->with_cr4; /* the CPU has shown what the host's CR4 says */
+}
+
 void cpuid_init(void)
 {
 	struct cpu_caps caps = {
@@ -76,6 +109,8 @@ void cpuid_init(void)
 	guest_features.efer_allowed = efer_accepted(guest_features.efer_allowed);
 	cpuid_cr4_hidden = cr4_hidden();
 	hypervisor_bit = start_config()->cpuid_hypervisor ? 1u << 31 : 0;
+	for (uint32_t i = 0; i < 2 * FEATURES_LEAVES; i++)
+		leaf_resolve(&cpuid_leaves[i], i >> 1 | i << 31);
 }
 
 void cpuid_emulate(struct vcpu *v)

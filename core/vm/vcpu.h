@@ -120,13 +120,15 @@ struct vcpu {
 	void *vendor;       /* VMCB, or the VT-x private block */
 	uint64_t launched;  /* VT-x: VMLAUNCH done; asm: offset 152 */
 
+	/* Pending work: all of it is looked at by asm in two words, at offsets 160 and 168. */
 	uint32_t kick;     /* atomic; bits of enum kick */
 	uint32_t host_nmi; /* NMIs taken in host mode and not yet accounted for; atomic, also from
 			      the NMI handler */
 	uint32_t init_pending; /* atomic: INIT arrived */
-	uint32_t sipi_vector;  /* atomic: 0x100 | vector of a start-up IPI, 0 none */
 	uint32_t mc_pending;   /* a machine check hit the host and belongs to the guest; set by its
 				  handler */
+
+	uint32_t sipi_vector; /* atomic: 0x100 | vector of a start-up IPI, 0 none */
 	enum run_state run_state;
 	bool active;           /* this CPU runs under the VMM */
 	uint32_t flushes_done; /* atomic: answers KICK_FLUSH, see nmi_flush_all() */
@@ -134,11 +136,11 @@ struct vcpu {
 	bool nmi_pending;      /* one NMI waits for the guest's handler to end */
 	uint64_t apic_base;    /* guest's IA32_APIC_BASE as last seen */
 
-	/* length cache of one entry an instruction kind: exits without a saved next RIP */
+	/* cache of one entry an instruction kind, for exits without a saved next RIP */
 	struct {
 		uint64_t rip, cr3;
-		uint32_t mode;
-		uint8_t length;
+		uint64_t next; /* RIP behind the instruction */
+		uint16_t cs;   /* attributes of CS; 0: none yet */
 	} length_cache[4];
 
 	/* While the guest runs one instruction alone, on pages that are trapped otherwise */

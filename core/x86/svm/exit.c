@@ -385,6 +385,9 @@ static enum exit_result exit_unexpected(struct vcpu *v)
 	return emulate_ud(v);
 }
 
+/* Length caches: struct vcpu.length_cache. */
+enum { CACHE_CPUID, CACHE_MSR, CACHE_VMMCALL, CACHE_OTHER };
+
 /* ---- the table: total over the dense codes; 0xa7 stands for NPF ---- */
 
 #define ROW_NPF     SVM_EXIT_DENSE_COUNT
@@ -404,17 +407,17 @@ static const struct exit_row {
     [SVM_EXIT_EXCP0 + VECTOR_DB] = {exit_db, 0, 0, 0},
     [SVM_EXIT_EXCP0 + VECTOR_SX] = {exit_sx, 0, 0, 0},
     [SVM_EXIT_NMI] = {exit_nmi, 0, 0, 0},
-    [SVM_EXIT_CPUID] = {exit_cpuid, LEAN, INSN_CPUID, 0},
+    [SVM_EXIT_CPUID] = {exit_cpuid, LEAN, INSN_CPUID, CACHE_CPUID},
     [SVM_EXIT_IRET] = {exit_iret, LEAN, 0, 0},
-    [SVM_EXIT_INVD] = {exit_invd, 0, INSN_INVD, 3},
+    [SVM_EXIT_INVD] = {exit_invd, 0, INSN_INVD, CACHE_OTHER},
     [SVM_EXIT_INVLPGA] = {exit_ud, 0, 0, 0},
     [SVM_EXIT_IOIO] = {exit_ioio, 0, 0, 0},
-    [SVM_EXIT_MSR] = {exit_msr, 0, 0, 1},
+    [SVM_EXIT_MSR] = {exit_msr, 0, 0, CACHE_MSR},
     [SVM_EXIT_SHUTDOWN] = {exit_shutdown, 0, 0, 0},
     [SVM_EXIT_VMRUN] = {exit_ud, 0, 0, 0},
-    [SVM_EXIT_VMMCALL] = {exit_vmmcall, 0, INSN_VMMCALL, 2},
+    [SVM_EXIT_VMMCALL] = {exit_vmmcall, 0, INSN_VMMCALL, CACHE_VMMCALL},
     [SVM_EXIT_VMLOAD... SVM_EXIT_SKINIT] = {exit_ud, 0, 0, 0},
-    [SVM_EXIT_XSETBV] = {exit_xsetbv, 0, INSN_XSETBV, 3},
+    [SVM_EXIT_XSETBV] = {exit_xsetbv, 0, INSN_XSETBV, CACHE_OTHER},
     [ROW_NPF] = {exit_npf, 0, 0, 0},
     [ROW_INVALID] = {exit_invalid, 0, 0, 0},
 };
@@ -423,20 +426,33 @@ static const struct exit_row row_unexpected = {exit_unexpected, 0, 0, 0};
 
 /* ---- the dispatcher ---- */
 
+/*
+ * Is it known where the instruction that exited ends? The CPU has saved it, or it is in cache
+ * number `cache`. A saved RIP of 0 is taken for none.
+ */
+static inline bool next_rip_known(const struct vcpu *v, const struct vmcb *b, unsigned cache,
+				  uint64_t *next)
+{
+	const __typeof__(v->length_cache[0]) *c = &v->length_cache[cache];
+
+	if (b->control.nrip) { /* 0 where the CPU has no such field */
+		*next = b->control.nrip;
+		return true;
+	}
+	*next = c->next;
+	return c->rip == b->save.rip && c->cr3 == b->save.cr3 && c->cs == b->save.cs.attrib;
+}
+
 static unsigned instruction_length(struct vcpu *v, const struct exit_row *row, unsigned row_number)
 {
 	struct vmcb *b = svm_vmcb(v);
 
 	if (row_number == SVM_EXIT_IOIO)
 		return (unsigned)(b->control.exitinfo2 - b->save.rip);
-	if (svm_controls.nrips && b->control.nrip)
-		return (unsigned)(b->control.nrip - b->save.rip);
-	__typeof__(&v->length_cache[0]) cache = &v->length_cache[row->cache];
-	uint32_t mode = b->save.cs.attrib | (uint32_t)(b->save.cr0 & 1) << 16;
+	uint64_t next;
 
-	if (cache->rip == b->save.rip && cache->cr3 == b->save.cr3 && cache->mode == mode &&
-	    cache->length)
-		return cache->length;
+	if (next_rip_known(v, b, row->cache, &next))
+		return (unsigned)(next - b->save.rip);
 	enum insn_kind kind = row->insn;
 
 	if (row_number == SVM_EXIT_MSR)
@@ -445,10 +461,11 @@ static unsigned instruction_length(struct vcpu *v, const struct exit_row *row, u
 
 	if (length <= 0) /* unreadable for the VMM: the plain form is the one that exists */
 		return kind == INSN_VMMCALL || kind == INSN_XSETBV ? 3 : 2;
-	cache->rip = b->save.rip;
-	cache->cr3 = b->save.cr3;
-	cache->mode = mode;
-	cache->length = (uint8_t)length;
+	next = b->save.rip + (unsigned)length;
+	v->length_cache[row->cache].rip = b->save.rip;
+	v->length_cache[row->cache].cr3 = b->save.cr3;
+	v->length_cache[row->cache].cs = b->save.cs.attrib;
+	v->length_cache[row->cache].next = b->save.cs.attrib & SEG_ATTR_L ? next : (uint32_t)next;
 	return (unsigned)length;
 }
 
@@ -460,6 +477,11 @@ static unsigned row_of(uint64_t code)
 		return ROW_NPF;
 	/* a refused VMRUN: 64-bit -1, or 32 bits of it on QEMU */
 	return (uint32_t)code == UINT32_MAX ? ROW_INVALID : ROW_OTHER;
+}
+
+static inline bool work_pending(const struct vcpu *v)
+{
+	return v->host_nmi | v->kick | v->init_pending | v->mc_pending;
 }
 
 /* Host's TR, FS, GS... into the CPU, the guest's into its VMCB; NMIs may come. */
@@ -475,11 +497,42 @@ static void host_end(struct vcpu *v)
 {
 	thread_after_exit();
 	svm_clgi();
-	if (__builtin_expect(v->host_nmi | v->kick | v->init_pending | v->mc_pending, 0)) {
+	if (__builtin_expect(work_pending(v), 0)) {
 		nmi_exit(v, false);
 		startup_check(v);
 	}
 	svm_vmload(v->vendor_pa);
+}
+
+static inline uint64_t lean_cr4(const struct vcpu *v)
+{
+	return svm_vmcb(v)->save.cr4;
+}
+
+/* Whatever is not plain is svm_exit()'s: an event to deliver again, a single step, an unknown
+ * length.
+ */
+bool svm_exit_lean(struct vcpu *v)
+{
+	struct vmcb *b = svm_vmcb(v);
+
+	if (b->control.exitcode != SVM_EXIT_CPUID)
+		return false;
+	audit_svm_exit(v);
+	uint64_t next;
+
+	if (__builtin_expect(!next_rip_known(v, b, CACHE_CPUID, &next) ||
+				 b->save.rflags & RFLAGS_TF ||
+				 b->control.exitintinfo & SVM_EVENT_VALID,
+			     0) ||
+	    !cpuid_lean(v, &b->save.rax, lean_cr4))
+		return false;
+	v->exit_count[SVM_EXIT_CPUID]++;
+	b->control.clean = svm_controls.clean;
+	b->save.rip = next;
+	b->control.interrupt_shadow = 0;
+	audit_svm_entry(v);
+	return true;
 }
 
 void svm_exit(struct vcpu *v)
@@ -498,9 +551,7 @@ void svm_exit(struct vcpu *v)
 	v->exit_count[number]++;
 	if (__builtin_expect((b->control.exitintinfo & SVM_EVENT_VALID) != 0, 0))
 		event_redeliver(v);
-	if (number == SVM_EXIT_CPUID) {
-		result = exit_cpuid(v);
-	} else if (row->flags & LEAN) {
+	if ((row->flags & LEAN) && !work_pending(v)) {
 		result = row->handler(v);
 	} else {
 		host_begin(v);

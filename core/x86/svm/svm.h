@@ -32,7 +32,12 @@ static inline void svm_clgi(void)
 	__asm__ volatile("clgi" : : : "memory");
 }
 
-/* From assembly: one exit, from #VMEXIT to the next VMRUN. GIF is 0 on both ends. */
+/*
+ * From assembly: one exit, from #VMEXIT to the next VMRUN. GIF is 0 on both ends. First the lean
+ * one, when no work is pending: it answers the frequent exits where nothing else is to be done, and
+ * returns true; false: nothing has changed, and svm_exit() follows.
+ */
+bool svm_exit_lean(struct vcpu *v);
 void svm_exit(struct vcpu *v);
 _Noreturn void svm_run_loop(struct vcpu *v);
 

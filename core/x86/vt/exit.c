@@ -29,6 +29,8 @@
 #define EPT_FETCH         (UINT64_C(1) << 2)
 #define EPT_TRANSLATED    (UINT64_C(1) << 8) /* the access itself, not the walk to it */
 #define EPT_UNBLOCKED_NMI (UINT64_C(1) << 12)
+/* Access rights (SDM 3C table 25-2). */
+#define ACCESS_RIGHTS_L (UINT32_C(1) << 13)
 
 typedef enum exit_result (*exit_handler)(struct vcpu *v);
 
@@ -160,15 +162,20 @@ static void host_unblock_nmi(void)
 			 : "rax", "rdx", "cc", "memory");
 }
 
+/* Has RIP, advanced from `rip`, to be cut to 32 bits? Only where it has just got a bit above. */
+static inline bool wraps(uint64_t rip, uint64_t next)
+{
+	return __builtin_expect((rip ^ next) >> 32 != 0, 0) &&
+	       !(vt_read32(VMCS_GUEST_CS_ACCESS_RIGHTS) & ACCESS_RIGHTS_L);
+}
+
 void vt_advance(struct vcpu *v, unsigned length)
 {
-	uint64_t rip = vt_read(VMCS_GUEST_RIP) + length;
+	uint64_t old = vt_read(VMCS_GUEST_RIP), rip = old + length;
 	uint32_t blocked = vt_read32(VMCS_GUEST_INTERRUPTIBILITY);
 
 	(void)v;
-	/* access rights of CS: L is bit 13 */
-	if (__builtin_expect(rip >> 32 != 0, 0) &&
-	    !(vt_read32(VMCS_GUEST_CS_ACCESS_RIGHTS) & 1u << 13))
+	if (wraps(old, rip))
 		rip = (uint32_t)rip;
 	vt_write(VMCS_GUEST_RIP, rip);
 	/* by SMI: see bochs_unblock_smi() */
@@ -338,7 +345,7 @@ static enum exit_result exit_ud(struct vcpu *v)
 static bool in_64bit_mode(void)
 {
 	return (vt_read(VMCS_GUEST_EFER) & EFER_LMA) &&
-	       (vt_read32(VMCS_GUEST_CS_ACCESS_RIGHTS) & 1u << 13);
+	       (vt_read32(VMCS_GUEST_CS_ACCESS_RIGHTS) & ACCESS_RIGHTS_L);
 }
 
 /* What MOV to CR0 refuses (SDM 2B, MOV to control registers; SDM 3A 10.8.5.3). */
@@ -354,7 +361,7 @@ static bool cr0_legal(struct vcpu *v, uint64_t old, uint64_t value)
 	if (value & ~old & CR0_PG && efer & EFER_LME) {
 		uint32_t tr = vt_read32(VMCS_GUEST_TR_ACCESS_RIGHTS) & 0xf;
 
-		if (!(cr4 & CR4_PAE) || vt_read32(VMCS_GUEST_CS_ACCESS_RIGHTS) & 1u << 13 ||
+		if (!(cr4 & CR4_PAE) || vt_read32(VMCS_GUEST_CS_ACCESS_RIGHTS) & ACCESS_RIGHTS_L ||
 		    tr <= 3)
 			return false;
 	}
@@ -531,18 +538,38 @@ _Static_assert(VT_REASON_COUNT <= sizeof(((struct vcpu *)0)->exit_count) / sizeo
 
 /* ---- the dispatcher ---- */
 
-void vt_exit(struct vcpu *v)
+static inline uint64_t lean_cr4(const struct vcpu *v)
 {
-	uint32_t reason = vt_read32(VMCS_EXIT_REASON), info;
+	(void)v;
+	return vt_read(VMCS_GUEST_CR4) & ~vt_cr4_mask; /* hidden bits are 0 for the guest */
+}
+
+/* An instruction that exits cannot hit the delivery of an event. */
+uint32_t vt_exit_lean(struct vcpu *v, uint32_t reason)
+{
+	if (reason != VT_REASON_CPUID)
+		return reason;
+	uint64_t rip = vt_read(VMCS_GUEST_RIP),
+		 next = rip + vt_read32(VMCS_EXIT_INSTRUCTION_LENGTH);
+
+	/* a single step, an interrupt shadow that ends: vt_exit() does */
+	if (__builtin_expect(vt_read(VMCS_GUEST_RFLAGS) & RFLAGS_TF ||
+				 vt_read32(VMCS_GUEST_INTERRUPTIBILITY) & ~VT_BLOCKED_NMI ||
+				 wraps(rip, next),
+			     0) ||
+	    !cpuid_lean(v, &v->gpr[GPR_RAX], lean_cr4))
+		return reason;
+	v->exit_count[VT_REASON_CPUID]++;
+	vt_write(VMCS_GUEST_RIP, next);
+	audit_vt_entry(v);
+	return VT_EXIT_DONE;
+}
+
+void vt_exit(struct vcpu *v, uint32_t reason)
+{
+	uint32_t info;
 	exit_handler handler;
 
-	if (reason == VT_REASON_CPUID) { /* lean: cannot hit the delivery of an event */
-		v->exit_count[VT_REASON_CPUID]++;
-		cpuid_emulate(v);
-		vt_advance(v, vt_read32(VMCS_EXIT_INSTRUCTION_LENGTH));
-		audit_vt_entry(v);
-		return;
-	}
 	if (__builtin_expect((reason & VT_REASON_ENTRY_FAILED) != 0, 0))
 		exit_entry_failed(v);
 	reason = VT_REASON_BASIC(reason);

@@ -69,7 +69,14 @@ static inline void vt_write(enum vmcs_field field, uint64_t value)
 }
 
 /* From assembly: one exit, from its arrival to the next entry; and an entry that did not happen. */
-void vt_exit(struct vcpu *v);
+/*
+ * Before vt_exit(), when no work is pending: answers the frequent exits where nothing else is to be
+ * done, and returns VT_EXIT_DONE. Otherwise nothing has changed, it returns `reason`, and vt_exit()
+ * follows with it.
+ */
+uint32_t vt_exit_lean(struct vcpu *v, uint32_t reason);
+#define VT_EXIT_DONE UINT32_MAX /* no exit reason: bits 30:28 and others are 0 there */
+void vt_exit(struct vcpu *v, uint32_t reason);
 _Noreturn void vt_entry_failed(struct vcpu *v);
 _Noreturn void vt_run_loop(struct vcpu *v);
 extern const char vt_exit_entry[]; /* the host's RIP */
