@@ -57,6 +57,7 @@ class Options:
     threads: str = "single"     # QEMU: single, or multi (a host thread per CPU: guests see stalls on a loaded host)
     reboot: bool = True         # False: the emulator ends when the guest resets the machine
     extra: tuple = ()           # further arguments of the emulator (QEMU), or lines of bochsrc (Bochs)
+    debugger: str = "c\n"       # Bochs: what its debugger is told
     out: str = os.path.join(BUILD, "run")
 
     @property
@@ -229,7 +230,7 @@ def bochs_rc(o, com1):
     rc = os.path.join(o.out, "bochsrc")
     media.write(rc, "\n".join(lines + list(o.extra)) + "\n")
     debugger = os.path.join(o.out, "bochs.debugger")
-    media.write(debugger, "c\n")
+    media.write(debugger, o.debugger)
     return ["bochs", "-q", "-f", rc, "-rc", debugger]
 
 

@@ -19,6 +19,14 @@ void bench_report(const char *name, unsigned count)
 	case_value("%s %lu %lu %lu", name, s[count / 2], s[0], s[count - 1]);
 }
 
+bool bench_traced(const char *name)
+{
+	const char *word = word_text("trace");
+	size_t n = strlen(name);
+
+	return word && !memcmp(word, name, n) && (word[n] == ' ' || !word[n]);
+}
+
 bool bench_under_vmm(void)
 {
 	return word_number("vmm", 0) != 0;

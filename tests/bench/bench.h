@@ -18,13 +18,20 @@ extern uint64_t bench_samples[BENCH_SAMPLES];
 /* Report the median of the first `count` samples as row `name`. */
 void bench_report(const char *name, unsigned count);
 
+/* Is this the row that word trace= names? */
+bool bench_traced(const char *name);
+
 /*
  * Measure a statement. `i` counts the samples. What the compiler puts around it is the same bare
  * and under the VMM, so it drops out of the difference.
  */
 #define BENCH_COUNT(name, count, ...)                                                              \
 	do {                                                                                       \
+		bool bench_trace = bench_traced(name);                                             \
+                                                                                                   \
 		for (unsigned i = 0; i < (count); i++) {                                           \
+			if (bench_trace && i + 1 == (count))                                       \
+				__asm__ volatile("xchgw %bx, %bx"); /* stops in Bochs' debugger */ \
 			uint64_t bench_begin = bench_ticks();                                      \
 			__VA_ARGS__;                                                               \
 			bench_samples[i] = bench_ticks() - bench_begin;                            \

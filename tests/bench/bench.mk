@@ -30,7 +30,7 @@ BENCH_IMAGES := $(B)/bench.elf $(B)/bitvisor-bench.elf
 .PHONY: bench bench-baseline
 # ROWS= chooses emulators: qemu-amdv, bochs-vtx, bochs-amdv.
 bench: $(BENCH_IMAGES)
-	@$(PYTHON) tests/bench/bench.py $(ROWS)
+	@B=$(B) $(PYTHON) tests/bench/bench.py $(ROWS)
 
 bench-baseline: $(BENCH_IMAGES)
-	@$(PYTHON) tests/bench/bench.py --baseline $(ROWS)
+	@B=$(B) $(PYTHON) tests/bench/bench.py --baseline $(ROWS)

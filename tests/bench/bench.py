@@ -3,10 +3,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import argparse
+import bisect
+import collections
 import dataclasses
 import json
 import os
 import re
+import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -15,7 +18,7 @@ sys.path.insert(0, os.path.join(TOP, "tests", "system"))
 from lib import guestkernel  # noqa: E402
 from lib.machine import Machine  # noqa: E402
 
-BUILD = os.path.join(TOP, "build")
+BUILD = os.path.join(TOP, os.environ.get("B", "build"))
 GUEST = os.path.join(BUILD, "bench.elf")
 VMM = os.path.join(BUILD, "bitvisor-bench.elf")
 RESULTS = os.path.join(BUILD, "bench")
@@ -76,6 +79,63 @@ def measure(place):
     return rows
 
 
+# What a CPU takes long for, or must wait for.
+HEAVY = ("vmload", "vmsave", "vmrun", "stgi", "clgi", "vmread", "vmwrite", "vmlaunch", "vmresume", "rdmsr", "wrmsr", "cpuid", "lgdt", "lidt",
+         "lldt", "ltr", "swapgs", "wbinvd", "invlpg", "invept", "invvpid", "invlpga", "mfence", "lfence", "sfence", "iret", "xsetbv",
+         "xgetbv", "in", "out")
+TRACED = 40000  # instructions at most
+
+
+def heavy_name(mnemonic, operands):
+    """The name under which an instruction is counted as heavy, or None."""
+    if mnemonic == "mov" and re.search(r"\b[cd]r\d", operands):
+        return "mov cr/dr"
+    if mnemonic == "mov" and re.match(r"[c-gs]s,", operands):
+        return "mov segment"
+    if mnemonic.startswith("lock") or (mnemonic == "xchg" and "ptr" in operands):
+        return "locked"
+    return mnemonic if mnemonic in HEAVY else None
+
+
+def symbols(elf):
+    """[(address, name)] of an image's functions, sorted."""
+    out = subprocess.run(["nm", "-n", elf], stdout=subprocess.PIPE, check=True).stdout.decode()
+    return [(int(f[0], 16), f[2]) for f in map(str.split, out.splitlines()) if len(f) == 3 and f[1] in "tT"]
+
+
+def trace(place, row, words=()):
+    """The VMM's instructions in one exit of `row`, by Bochs' debugger: [(address, mnemonic, operands)]."""
+    options = place.options | {"words": words, "debugger": f"c\ntrace on\ns {TRACED}\nq\n", "extra": ("magic_break: enabled=1",)}
+    machine = Machine(f"bench-{place.name}-trace", **({"mem": 128, "net": "none", "elf": VMM} | options))
+    machine.options.guest = guestkernel.disk(machine.options.out, f"vmm=1 trace={row}", GUEST)
+    with machine as m:
+        m.expect(r"guest: begin cpus \d+\r?\n", 240)
+        m.wait_exit(240)
+    with open(os.path.join(machine.options.out, "screen.log"), encoding="ascii", errors="replace") as f:
+        lines = re.findall(r"^\(0\)\.\[\d+\] \[0x[0-9a-f]+\] [0-9a-f]{4}:([0-9a-f]{16}) \(.*?\): (?:rep\w* |lock )?(\w+) ?(.*?) *;", f.read(), re.M)
+    inside, ours = False, []
+    for address, mnemonic, operands in lines:
+        at = int(address, 16)
+        if at >> 63 and not inside and ours:
+            break  # a second exit
+        inside = bool(at >> 63)
+        if inside:
+            ours.append((at, mnemonic, operands))
+    return ours
+
+
+def report_trace(place, row, words):
+    steps, names, functions, heavies = trace(place, row, words), symbols(VMM), collections.Counter(), collections.Counter()
+    for at, mnemonic, operands in steps:
+        i = bisect.bisect_right(names, (at, "\x7f")) - 1
+        functions[names[i][1]] += 1
+        if heavy := heavy_name(mnemonic, operands):
+            heavies[heavy] += 1
+    print(f"{place.name}, {row}: {len(steps)} instructions of the VMM; heavy: {', '.join(f'{n} {m}' for m, n in heavies.items()) or 'none'}")
+    for name, count in functions.most_common(25):
+        print(f"  {count:6} {name}")
+
+
 def result_file(place):
     return os.path.join(RESULTS, f"{place.name}.json")
 
@@ -122,10 +182,18 @@ def table(results):
 def main():
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("--baseline", action="store_true", help="write what was measured as the new baseline")
+    p.add_argument("--trace", metavar="ROW", help="list what the VMM executes in one exit of ROW, and the heavy instructions (Bochs only)")
+    p.add_argument("--trapped", action="store_true", help="with --trace: the local APIC is watched")
     p.add_argument("place", nargs="*", help="emulators: " + ", ".join(x.name for x in PLACES))
     a = p.parse_args()
     results, status = {}, 0
-    for place in [x for x in PLACES if not a.place or x.name in a.place]:
+    places = [x for x in PLACES if not a.place or x.name in a.place]
+    if a.trace:
+        for place in places:
+            if place.options["emu"] == "bochs":
+                report_trace(place, a.trace, place.trapped if a.trapped else ())
+        return 0
+    for place in places:
         rows = results[place] = measure(place)
         write(result_file(place), place, rows)
         if a.baseline:
