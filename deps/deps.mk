@@ -42,10 +42,11 @@ ZYDIS_HOST := $(ZYDIS_SRCS:%=$(DEPS)/host/%.o)
 # -ffile-prefix-map: the same bytes wherever the tree lies.
 ZYDIS_CFLAGS := -std=c11 -O2 -w $(DEPS_CFLAGS) -I$(DEPS)/zydis/src -ffile-prefix-map=$(CURDIR)=.
 
-$(ZYDIS_VMM): $(DEPS)/vmm/%.o: $(DEPS_READY)
+$(ZYDIS_VMM): $(DEPS)/vmm/%.o: $(DEPS_READY) deps/zydis_libc.h
 	@mkdir -p $(@D)
+	@rm -f $@
 	@echo "  CC      zydis/$*.c"
-	@$(CC) $(ZYDIS_CFLAGS) -ffreestanding -fno-pic -mcmodel=kernel -mno-red-zone -mgeneral-regs-only \
+	@$(CC) $(ZYDIS_CFLAGS) -include deps/zydis_libc.h -ffreestanding -fno-pic -mcmodel=kernel -mno-red-zone -mgeneral-regs-only \
 		-fcf-protection=none -fno-asynchronous-unwind-tables -fno-stack-protector -ffunction-sections \
 		-fdata-sections -c -o $@ $(DEPS)/zydis/src/$*.c
 
