@@ -31,6 +31,27 @@ static int map_image(const char *from, const char *to, unsigned perm)
 		      PT_WB);
 }
 
+/* What of the window is mapped, in no order; constant after start-up. */
+static struct {
+	uint64_t base, end;
+} guest_ram[BOOT_MMAP_MAX + 2];
+static uint32_t guest_ram_count;
+
+static int note_guest_ram(uint64_t base, uint64_t end)
+{
+	for (uint32_t i = 0; i < guest_ram_count; i++) {
+		if (guest_ram[i].end == base) {
+			guest_ram[i].end = end;
+			return 0;
+		}
+	}
+	if (guest_ram_count == sizeof(guest_ram) / sizeof(guest_ram[0]))
+		return -ENOSPC;
+	guest_ram[guest_ram_count].base = base;
+	guest_ram[guest_ram_count++].end = end;
+	return 0;
+}
+
 /* RAM of the guest, without the VMM's region. */
 static int map_guest(uint64_t base, uint64_t end)
 {
@@ -43,7 +64,8 @@ static int map_guest(uint64_t base, uint64_t end)
 		err = map_guest(base, region_base < end ? region_base : end);
 		return err ? err : map_guest(region_end > base ? region_end : base, end);
 	}
-	return pt_map(&vmm_pt, VMMAP_GUEST_BASE + base, base, end - base, PT_RW, PT_WB);
+	err = pt_map(&vmm_pt, VMMAP_GUEST_BASE + base, base, end - base, PT_RW, PT_WB);
+	return err ? err : note_guest_ram(base, end);
 }
 
 static void check_leaf(void *arg, uint64_t va, const struct pt_leaf *leaf)
@@ -123,17 +145,20 @@ int vmmap_add_page(uint64_t va)
 
 bool vmmap_is_guest_ram(uint64_t pa, uint64_t len)
 {
-	struct pt_leaf leaf;
 	uint64_t end = pa + len;
 
-	if (end < pa || end > VMMAP_GUEST_SIZE)
+	if (end < pa)
 		return false;
-	while (pa < end) {
-		if (!pt_lookup(&vmm_pt, VMMAP_GUEST_BASE + pa, &leaf))
-			return false;
-		pa = align_down(pa, leaf.page_size) + leaf.page_size;
+	/* ranges that touch are one, but for those that came in another order */
+	for (uint32_t i = 0; i < guest_ram_count; i++) {
+		if (pa < guest_ram[i].base || pa >= guest_ram[i].end)
+			continue;
+		if (end <= guest_ram[i].end)
+			return true;
+		pa = guest_ram[i].end;
+		i = UINT32_MAX; /* from the beginning, with what is left */
 	}
-	return true;
+	return pa >= end;
 }
 
 static void *map_at_next(uint64_t pa, size_t len, unsigned perm, enum pt_type type)
