@@ -37,14 +37,16 @@ int gmem_write(gpa_t gpa, const void *from, size_t len)
 	return 0;
 }
 
+/* arg: the walk to note it in, or NULL. */
 static int read_entry(void *arg, gpa_t entry, unsigned size, uint64_t *value)
 {
 	const void *p = gmem_at(entry, size);
 
-	(void)arg;
 	if (!p)
 		return -EFAULT;
 	*value = size == 8 ? *(const volatile uint64_t *)p : *(const volatile uint32_t *)p;
+	if (arg)
+		walkcache_note(arg, p, size, *value);
 	return 0;
 }
 
@@ -53,7 +55,8 @@ static int update_entry(void *arg, gpa_t entry, unsigned size, uint64_t old, uin
 	void *p = gmem_at(entry, size);
 	uint32_t old32 = (uint32_t)old;
 
-	(void)arg;
+	if (arg)
+		walkcache_unfit(arg);
 	if (!p)
 		return -EFAULT;
 	if (size == 8)
@@ -75,11 +78,20 @@ static uint32_t guest_pkru(void)
 	return pkru;
 }
 
+static uint8_t maxphyaddr(void)
+{
+	static uint8_t bits; /* the same on all CPUs, whoever asks first */
+
+	if (!bits)
+		bits = cpu_phys_bits();
+	return bits;
+}
+
 void gmem_paging(struct vcpu *v, struct gwalk_cpu *cpu, uint64_t pdpte[4])
 {
 	*cpu = (struct gwalk_cpu){
 	    .ac = vmm_ops->reg(v, REG_RFLAGS) & RFLAGS_AC,
-	    .maxphyaddr = cpu_phys_bits(),
+	    .maxphyaddr = maxphyaddr(),
 	    .gb_pages = true,
 	    .pse36 = true,
 	};
@@ -88,23 +100,37 @@ void gmem_paging(struct vcpu *v, struct gwalk_cpu *cpu, uint64_t pdpte[4])
 		cpu->pkru = guest_pkru();
 }
 
-int gmem_walk_as(const struct gwalk_cpu *cpu, gva_t la, enum gwalk_access access, bool implicit,
-		 bool update, struct gwalk_out *out)
+static int walk_noted(const struct gwalk_cpu *cpu, void *note, gva_t la, enum gwalk_access access,
+		      bool implicit, bool update, struct gwalk_out *out)
 {
 	static const struct gwalk_ops look = {.read = read_entry},
 				      use = {.read = read_entry, .update = update_entry};
 
-	return gwalk(cpu, update ? &use : &look, NULL, la, access, implicit, out);
+	return gwalk(cpu, update ? &use : &look, note, la, access, implicit, out);
+}
+
+int gmem_walk_as(const struct gwalk_cpu *cpu, gva_t la, enum gwalk_access access, bool implicit,
+		 bool update, struct gwalk_out *out)
+{
+	return walk_noted(cpu, NULL, la, access, implicit, update, out);
 }
 
 static int walk(struct vcpu *v, bool update, gva_t la, enum gwalk_access access,
 		struct gwalk_out *out)
 {
+	struct walkcache *cache = &this_cpu()->walks;
 	struct gwalk_cpu cpu;
 	uint64_t pdpte[4];
 
 	gmem_paging(v, &cpu, pdpte);
-	return gmem_walk_as(&cpu, la, access, false, update, out);
+	if (walkcache_find(cache, &cpu, la, access, out))
+		return 0;
+	struct walkcache_walk *note = walkcache_begin(cache, la, access);
+	int r = walk_noted(&cpu, note, la, access, false, update, out);
+
+	if (r == 0)
+		walkcache_keep(note, &cpu, la, access, out);
+	return r;
 }
 
 int gmem_translate(struct vcpu *v, gva_t la, enum gwalk_access access, struct gwalk_out *out)

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "core/vm/vcpu.h"
+#include "core/vm/walkcache.h"
 
 /*
  * One block of 64 KiB, aligned to its size, so that any stack pointer inside it leads to the block:
@@ -59,6 +60,7 @@ struct cpu {
 	uint64_t gdt[GDT_ENTRIES];
 	struct tss tss;
 	struct vcpu_state state; /* captured or to be entered */
+	struct walkcache walks;  /* of this CPU's guest */
 };
 
 extern struct cpu *cpus[]; /* by index; cpu_count of them */
