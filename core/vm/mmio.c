@@ -237,17 +237,15 @@ static const struct mmio_env env = {
 
 /* The instruction that exited: its bytes, fetched once. */
 struct fetched {
-	uint8_t bytes[INSN_MAX_LENGTH];
+	uint8_t bytes[INSN_MAX_LENGTH + 1]; /* a last one of 0, for comparing words */
 	uint8_t count;
 	int result; /* why there are no more: 0, or as gwalk() */
 	uint32_t error_code;
 	uint64_t la; /* of the byte that is missing */
 };
 
-/*
- * Where the CPU gives the bytes with the exit (AMD-V: decode assists, VMCB 0D0h), they could be
- * taken from there; and a cache of decoded instructions could stand here. Neither is there yet.
- */
+/* Where the CPU gives the bytes with the exit (AMD-V: decode assists, VMCB 0D0h), they could be
+ * taken from there. */
 static void fetch(struct vcpu *v, enum insn_mode mode, struct fetched *f)
 {
 	struct seg_state cs;
@@ -256,6 +254,7 @@ static void fetch(struct vcpu *v, enum insn_mode mode, struct fetched *f)
 	vmm_ops->seg(v, SEG_CS, &cs);
 	f->count = 0;
 	f->result = 0;
+	f->bytes[INSN_MAX_LENGTH] = 0;
 	f->la = vmm_ops->reg(v, REG_RIP) + (mode == INSN_MODE64 ? 0 : cs.base);
 	while (f->count < INSN_MAX_LENGTH) {
 		const struct mmio_range *r;
@@ -473,13 +472,50 @@ static enum exit_result perform(struct vcpu *v, const struct insn *insn, enum in
 
 enum reading { READ, UNKNOWN, UNREADABLE };
 
+/*
+ * Instructions that were decoded before. Drivers come back to the same few; what is decoded depends
+ * on the bytes and the mode alone, and the bytes are fetched and compared each time.
+ */
+#define DECODED 16
+
+static struct {
+	struct insn insn;
+	uint64_t bytes[2]; /* as fetched, the last of them 0 */
+	uint8_t mode;
+	bool valid;
+} decoded[DECODED]; /* under the lock */
+
+static int decode(const struct fetched *f, uint64_t rip, enum insn_mode mode, struct insn *insn)
+{
+	__typeof__(&decoded[0]) d = &decoded[(rip ^ rip >> 4) % DECODED];
+	uint64_t bytes[2];
+
+	if (f->count < INSN_MAX_LENGTH)
+		return insn_decode(f->bytes, f->count, mode, insn);
+	__builtin_memcpy(bytes, f->bytes, sizeof(bytes));
+	if (!d->valid || d->bytes[0] != bytes[0] || d->bytes[1] != bytes[1] || d->mode != mode) {
+		int r = insn_decode(f->bytes, f->count, mode, insn);
+
+		if (r)
+			return r;
+		d->insn = *insn;
+		d->bytes[0] = bytes[0];
+		d->bytes[1] = bytes[1];
+		d->mode = (uint8_t)mode;
+		d->valid = true;
+		return 0;
+	}
+	*insn = d->insn;
+	return 0;
+}
+
 /* Reads the instruction at RIP. UNREADABLE: the guest gets the exception that its fetch gives. */
 static enum reading read_instruction(struct vcpu *v, enum insn_mode mode, struct fetched *fetched,
 				     struct insn *insn)
 {
 	fetch(v, mode, fetched);
 
-	int r = insn_decode(fetched->bytes, fetched->count, mode, insn);
+	int r = decode(fetched, vmm_ops->reg(v, REG_RIP), mode, insn);
 
 	if (r != -EFAULT)
 		return r ? UNKNOWN : READ;
