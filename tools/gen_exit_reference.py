@@ -105,8 +105,8 @@ class Rows:
         rest = re.sub(r"/\*.*?\*/", "", entry.sub("", table.group(1)), flags=re.S).strip()
         if rest:
             sys.exit(f"{self.vendor['source']}: not understood: {rest}")
-        # VT-x has its lean ones in the dispatcher
-        for name in re.findall(r"== (\w+)\) \{ /\* lean", text):
+        # what VT-x answers lean stands before the table's dispatcher
+        for name in re.findall(r"== (\w+)(?:, 1\))?\) /\* lean", text):
             number = self.number(name)
             self.handlers[number] = (self.handlers[number][0], True)
         pattern = r"/\*((?:(?!\*/).)*)\*/\nstatic (?:_Noreturn )?enum exit_result (exit_\w+)\("

@@ -6,6 +6,7 @@
 #include "core/log.h"
 #include "core/start.h"
 #include "core/string.h"
+#include "core/vm/apicstore.h"
 #include "core/vm/emulate.h"
 #include "core/vm/gmem.h"
 #include "core/vm/insn/apicwrite.h"
@@ -20,8 +21,6 @@
 enum {
 	APIC_TPR = 0x80,
 	APIC_EOI = 0xb0,
-	APIC_LDR = 0xd0,
-	APIC_DFR = 0xe0,
 	APIC_SVR = 0xf0,
 	APIC_ISR = 0x100,
 	APIC_LVT_CMCI = 0x2f0,
@@ -52,6 +51,12 @@ static struct {
 static enum exit_result apic_page_write(struct vcpu *v, const struct mem_fault *f);
 static int apic_range_read(void *arg, uint64_t offset, unsigned size, uint64_t *value);
 static void apic_range_write(void *arg, uint64_t offset, unsigned size, uint64_t value);
+
+static void set_page(uint32_t index, struct apic_page *p)
+{
+	page_of[index] = p;
+	cpus[index]->vcpu.apic_page = p ? p->base : 0;
+}
 
 /* The page at `base` with its trap set; NULL when that cannot be. Under mmio_lock(), or at
  * start-up. */
@@ -93,7 +98,7 @@ static int trap_at(uint32_t index, uint64_t base)
 			mmio_unregister(old->id);
 			old->id = 0;
 		}
-		page_of[index] = new;
+		set_page(index, new);
 	}
 	mmio_unlock();
 	return err;
@@ -121,7 +126,7 @@ int startup_init(bool has_sipi_exits)
 	if (!apic_page_at(apic_first_base()))
 		return -ENOMEM;
 	for (uint32_t i = 0; i < cpu_count; i++)
-		page_of[i] = apic_pages;
+		set_page(i, apic_pages);
 	apic_pages[0].users = cpu_count;
 	return 0;
 }
@@ -416,6 +421,8 @@ static enum exit_result apic_page_write(struct vcpu *v, const struct mem_fault *
 	value = (uint32_t)(w.reg == INSN_REG_NONE ? w.imm : emulate_gpr(v, w.reg));
 	if (w.op == APICWRITE_XCHG)
 		emulate_set_gpr(v, w.reg, apic_read(offset));
+	if (n == sizeof(bytes))
+		apicstore_learn(v, &w, bytes);
 	vmm_ops->advance(v, w.length);
 	apic_store(v, offset, value);
 	if (v->init_pending)

@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "core/vm/vcpu.h"
+#include "core/x86/apic.h"
+#include "core/x86/cpu.h"
 
 /*
  * Decide from vmm.startup and vmm.apic how start-up messages are seen, and set the traps.
@@ -37,3 +39,30 @@ void startup_host_init(void);
 /* The guest moves its APIC or changes its mode: IA32_APIC_BASE is about to become `value`. 0, or
  * negative errno when the new page cannot be watched. Context: exit handler. */
 int startup_apic_base(struct vcpu *v, uint64_t value);
+
+/* Is a message with this ICR one that the VMM carries out itself? */
+static inline bool startup_icr_is_own(uint32_t icr)
+{
+	unsigned mode = APIC_ICR_MODE(icr);
+
+	return mode == APIC_MODE_INIT || mode == APIC_MODE_STARTUP;
+}
+
+/* May this value go to the xAPIC register at `offset` without more ado? */
+static inline bool startup_store_is_plain(uint32_t offset, uint32_t value)
+{
+	return !(offset & 0xf) && offset != APIC_LDR && offset != APIC_DFR &&
+	       (offset != APIC_ICR_LOW || !startup_icr_is_own(value));
+}
+
+/*
+ * May this value go to the x2APIC's ICR without more ado? It cannot fault then: a fixed message or
+ * an NMI, and no reserved bit (SDM 3A figure 11-28).
+ */
+static inline bool startup_x2apic_is_plain(const struct vcpu *v, uint64_t value)
+{
+	unsigned mode = APIC_ICR_MODE((uint32_t)value);
+
+	return (mode == 0 || mode == APIC_MODE_NMI) && !(value & X2APIC_ICR_RESERVED) &&
+	       (v->apic_base & (APIC_BASE_EN | APIC_BASE_EXTD)) == (APIC_BASE_EN | APIC_BASE_EXTD);
+}

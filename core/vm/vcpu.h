@@ -135,6 +135,7 @@ struct vcpu {
 	bool nmi_blocked;      /* the guest is in its NMI handler (AMD-V tracks it by IRET) */
 	bool nmi_pending;      /* one NMI waits for the guest's handler to end */
 	uint64_t apic_base;    /* guest's IA32_APIC_BASE as last seen */
+	uint64_t apic_page;    /* where this CPU's xAPIC is, if its writes exit; 0: nowhere */
 
 	/* cache of one entry an instruction kind, for exits without a saved next RIP */
 	struct {

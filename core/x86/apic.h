@@ -8,7 +8,14 @@
 #define APIC_BASE_ADDRESS UINT64_C(0x000ffffffffff000) /* of IA32_APIC_BASE */
 
 /* Registers (SDM 3A table 11-1): offsets in the page. */
-enum { APIC_ID = 0x20, APIC_VERSION = 0x30, APIC_ICR_LOW = 0x300, APIC_ICR_HIGH = 0x310 };
+enum {
+	APIC_ID = 0x20,
+	APIC_VERSION = 0x30,
+	APIC_LDR = 0xd0,
+	APIC_DFR = 0xe0,
+	APIC_ICR_LOW = 0x300,
+	APIC_ICR_HIGH = 0x310
+};
 
 #define APIC_ICR_VECTOR         0xffu
 #define APIC_ICR_MODE(icr)      ((icr) >> 8 & 7)
@@ -19,6 +26,7 @@ enum { APIC_ID = 0x20, APIC_VERSION = 0x30, APIC_ICR_LOW = 0x300, APIC_ICR_HIGH 
 #define APIC_ICR_PENDING        (1u << 12)
 #define APIC_ICR_ASSERT         (1u << 14)
 #define APIC_ICR_LEVEL          (1u << 15)
+#define X2APIC_ICR_RESERVED     0xfff33000u /* of the low half */
 #define APIC_ICR_SHORTHAND(icr) ((icr) >> 18 & 3)
 enum { APIC_TO_DEST, APIC_TO_SELF, APIC_TO_ALL, APIC_TO_OTHERS };
 

@@ -3,6 +3,7 @@
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
+#include "core/vm/apicstore.h"
 #include "core/vm/vcpu.h"
 #include "core/vm/walkcache.h"
 
@@ -61,6 +62,7 @@ struct cpu {
 	struct tss tss;
 	struct vcpu_state state; /* captured or to be entered */
 	struct walkcache walks;  /* of this CPU's guest */
+	struct apicstore stores[APICSTORE_ENTRIES];
 };
 
 extern struct cpu *cpus[]; /* by index; cpu_count of them */

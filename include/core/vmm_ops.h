@@ -53,6 +53,8 @@ struct vmm_ops {
 	uint64_t (*efer)(const struct vcpu *v);
 	unsigned (*cpl)(const struct vcpu *v);
 	void (*seg)(const struct vcpu *v, enum seg seg, struct seg_state *s);
+	/* Attributes of CS as the vendor's own structure has them, to compare with later; not 0. */
+	uint32_t (*cs_attributes)(const struct vcpu *v);
 	/* For a walk of the guest's page tables: CR0, CR3, CR4, EFER, CPL, PKRS; pdpte, which then
 	 * points to `buffer`, where the CPU keeps PDPTEs. The rest of *cpu stays as it is. */
 	void (*paging)(const struct vcpu *v, struct gwalk_cpu *cpu, uint64_t buffer[4]);

@@ -4,6 +4,7 @@
 #include "core/log.h"
 #include "core/panic.h"
 #include "core/thread.h"
+#include "core/vm/apicstore.h"
 #include "core/vm/cpuid.h"
 #include "core/vm/emulate.h"
 #include "core/vm/io.h"
@@ -20,6 +21,11 @@
 
 #define DR6_BS     (UINT64_C(1) << 14)
 #define DR6_CAUSES UINT64_C(0xe00f) /* B0-B3, BD, BS, BT */
+
+/* EXITINFO1 of a nested page fault (APM 2 15.25.6). */
+#define NPF_WRITE (UINT64_C(1) << 1)
+#define NPF_FETCH (UINT64_C(1) << 4)
+#define NPF_WALK  (UINT64_C(1) << 33) /* on the guest's page tables */
 
 /* Flags of a row: the handler runs with the guest's TR, FS, GS... still in the CPU and GIF = 0. */
 enum { LEAN = 1 };
@@ -347,9 +353,9 @@ static enum exit_result exit_npf(struct vcpu *v)
 	const struct vmcb_control *c = &svm_vmcb(v)->control;
 	struct mem_fault f = {
 	    .gpa = GPA(c->exitinfo2),
-	    .write = c->exitinfo1 & 2,
-	    .fetch = c->exitinfo1 & 0x10,
-	    .walk = c->exitinfo1 >> 33 & 1,
+	    .write = c->exitinfo1 & NPF_WRITE,
+	    .fetch = c->exitinfo1 & NPF_FETCH,
+	    .walk = c->exitinfo1 & NPF_WALK,
 	    .delivery = c->exitintinfo & SVM_EVENT_VALID,
 	};
 
@@ -390,6 +396,7 @@ enum { CACHE_CPUID, CACHE_MSR, CACHE_VMMCALL, CACHE_OTHER };
 
 /* ---- the table: total over the dense codes; 0xa7 stands for NPF ---- */
 
+#define EXIT_NPF    0x400
 #define ROW_NPF     SVM_EXIT_DENSE_COUNT
 #define ROW_OTHER   (ROW_NPF + 1)
 #define ROW_INVALID (ROW_OTHER + 1)
@@ -473,7 +480,7 @@ static unsigned row_of(uint64_t code)
 {
 	if (__builtin_expect(code < SVM_EXIT_DENSE_COUNT, 1))
 		return (unsigned)code;
-	if (code == 0x400)
+	if (code == EXIT_NPF)
 		return ROW_NPF;
 	/* a refused VMRUN: 64-bit -1, or 32 bits of it on QEMU */
 	return (uint32_t)code == UINT32_MAX ? ROW_INVALID : ROW_OTHER;
@@ -509,30 +516,82 @@ static inline uint64_t lean_cr4(const struct vcpu *v)
 	return svm_vmcb(v)->save.cr4;
 }
 
-/* Whatever is not plain is svm_exit()'s: an event to deliver again, a single step, an unknown
- * length.
+/*
+ * Lean exits, each in a function of its own, so that CPUID does not save registers for the others.
+ * Whatever is not plain is svm_exit()'s: an event to deliver again, a single step, an
+ * unknown length.
  */
+static inline bool is_plain(const struct vmcb *b)
+{
+	return !(b->save.rflags & RFLAGS_TF) && !(b->control.exitintinfo & SVM_EVENT_VALID);
+}
+
+static inline bool lean_done(struct vcpu *v, struct vmcb *b, unsigned row, uint64_t next)
+{
+	v->exit_count[row]++;
+	b->control.clean = svm_controls.clean;
+	b->control.tlb_control = SVM_TLB_NOTHING;
+	b->control.interrupt_shadow = 0;
+	b->save.rip = next;
+	audit_svm_entry(v);
+	return true;
+}
+
+static inline bool lean_cpuid(struct vcpu *v, struct vmcb *b)
+{
+	uint64_t next;
+
+	audit_svm_exit(v);
+	if (__builtin_expect(!next_rip_known(v, b, CACHE_CPUID, &next) || !is_plain(b), 0) ||
+	    !cpuid_lean(v, &b->save.rax, lean_cr4))
+		return false;
+	return lean_done(v, b, SVM_EXIT_CPUID, next);
+}
+
+/* EFER, read, or written with what it holds: its row emulates both, and nothing comes of it. */
+static __attribute__((noinline)) bool lean_msr(struct vcpu *v, struct vmcb *b)
+{
+	uint64_t efer = b->save.efer & ~EFER_SVME, next;
+
+	audit_svm_exit(v);
+	if ((uint32_t)v->gpr[GPR_RCX] != MSR_EFER || !is_plain(b) ||
+	    !next_rip_known(v, b, CACHE_MSR, &next))
+		return false;
+	if (b->control.exitinfo1) {
+		if ((v->gpr[GPR_RDX] << 32 | (uint32_t)b->save.rax) != efer)
+			return false;
+	} else {
+		b->save.rax = (uint32_t)efer;
+		v->gpr[GPR_RDX] = efer >> 32;
+	}
+	return lean_done(v, b, SVM_EXIT_MSR, next);
+}
+
+/* Stores to the local APIC. */
+static __attribute__((noinline)) bool lean_npf(struct vcpu *v, struct vmcb *b)
+{
+	uint64_t next;
+
+	audit_svm_exit(v);
+	v->gpr[GPR_RAX] = b->save.rax;
+	if (!(b->control.exitinfo1 & NPF_WRITE) || b->control.exitinfo1 & NPF_WALK || !is_plain(b))
+		return false;
+	next =
+	    apicstore_again(v, b->control.exitinfo2, b->save.rip, b->save.cr3, b->save.cs.attrib);
+	return next && lean_done(v, b, ROW_NPF, next);
+}
+
 bool svm_exit_lean(struct vcpu *v)
 {
 	struct vmcb *b = svm_vmcb(v);
 
-	if (b->control.exitcode != SVM_EXIT_CPUID)
-		return false;
-	audit_svm_exit(v);
-	uint64_t next;
+	uint64_t code = b->control.exitcode;
 
-	if (__builtin_expect(!next_rip_known(v, b, CACHE_CPUID, &next) ||
-				 b->save.rflags & RFLAGS_TF ||
-				 b->control.exitintinfo & SVM_EVENT_VALID,
-			     0) ||
-	    !cpuid_lean(v, &b->save.rax, lean_cr4))
-		return false;
-	v->exit_count[SVM_EXIT_CPUID]++;
-	b->control.clean = svm_controls.clean;
-	b->save.rip = next;
-	b->control.interrupt_shadow = 0;
-	audit_svm_entry(v);
-	return true;
+	if (__builtin_expect(code == SVM_EXIT_CPUID, 1))
+		return lean_cpuid(v, b);
+	if (code == EXIT_NPF)
+		return lean_npf(v, b);
+	return code == SVM_EXIT_MSR && lean_msr(v, b);
 }
 
 void svm_exit(struct vcpu *v)

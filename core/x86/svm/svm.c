@@ -191,6 +191,11 @@ static void svm_seg(const struct vcpu *v, enum seg i, struct seg_state *s)
 	*s = (struct seg_state){g->selector, g->attrib, g->limit, g->base};
 }
 
+static uint32_t svm_cs_attributes(const struct vcpu *v)
+{
+	return svm_vmcb(v)->save.cs.attrib;
+}
+
 static void svm_state_get(struct vcpu *v, struct vcpu_state *s)
 {
 	const struct vmcb_save *g = &svm_vmcb(v)->save;
@@ -361,6 +366,7 @@ const struct vmm_ops vmm_ops_svm = {
     .set_efer = svm_set_efer,
     .cpl = svm_cpl,
     .seg = svm_seg,
+    .cs_attributes = svm_cs_attributes,
     .paging = svm_paging,
     .inject = svm_inject,
     .pending_event = svm_pending_event,

@@ -4,6 +4,7 @@
 #include "core/log.h"
 #include "core/panic.h"
 #include "core/thread.h"
+#include "core/vm/apicstore.h"
 #include "core/vm/cpuid.h"
 #include "core/vm/emulate.h"
 #include "core/vm/io.h"
@@ -544,25 +545,80 @@ static inline uint64_t lean_cr4(const struct vcpu *v)
 	return vt_read(VMCS_GUEST_CR4) & ~vt_cr4_mask; /* hidden bits are 0 for the guest */
 }
 
-/* An instruction that exits cannot hit the delivery of an event. */
-uint32_t vt_exit_lean(struct vcpu *v, uint32_t reason)
+/*
+ * Lean exits, with results as those of vt_exit_lean(); each in a function of its own, so that CPUID
+ * does not save registers for the others. Whatever is not plain is vt_exit()'s: a single step, an
+ * interrupt shadow that ends, a RIP that wraps, an event to deliver again (which the exit of an
+ * instruction cannot bring).
+ */
+static inline bool is_plain(uint64_t rip, uint64_t next)
 {
-	if (reason != VT_REASON_CPUID)
-		return reason;
-	uint64_t rip = vt_read(VMCS_GUEST_RIP),
-		 next = rip + vt_read32(VMCS_EXIT_INSTRUCTION_LENGTH);
+	return !(vt_read(VMCS_GUEST_RFLAGS) & RFLAGS_TF) &&
+	       !(vt_read32(VMCS_GUEST_INTERRUPTIBILITY) & ~VT_BLOCKED_NMI) && !wraps(rip, next);
+}
 
-	/* a single step, an interrupt shadow that ends: vt_exit() does */
-	if (__builtin_expect(vt_read(VMCS_GUEST_RFLAGS) & RFLAGS_TF ||
-				 vt_read32(VMCS_GUEST_INTERRUPTIBILITY) & ~VT_BLOCKED_NMI ||
-				 wraps(rip, next),
-			     0) ||
-	    !cpuid_lean(v, &v->gpr[GPR_RAX], lean_cr4))
-		return reason;
-	v->exit_count[VT_REASON_CPUID]++;
+static inline uint32_t lean_done(struct vcpu *v, unsigned reason, uint64_t next)
+{
+	v->exit_count[reason]++;
 	vt_write(VMCS_GUEST_RIP, next);
 	audit_vt_entry(v);
 	return VT_EXIT_DONE;
+}
+
+static inline uint32_t lean_cpuid(struct vcpu *v)
+{
+	uint64_t rip = vt_read(VMCS_GUEST_RIP),
+		 next = rip + vt_read32(VMCS_EXIT_INSTRUCTION_LENGTH);
+
+	if (__builtin_expect(!is_plain(rip, next), 0) || !cpuid_lean(v, &v->gpr[GPR_RAX], lean_cr4))
+		return VT_REASON_CPUID;
+	return lean_done(v, VT_REASON_CPUID, next);
+}
+
+/* EFER written with what it holds, and messages through the x2APIC that are no start-up. */
+static __attribute__((noinline)) uint32_t lean_wrmsr(struct vcpu *v)
+{
+	uint32_t index = (uint32_t)v->gpr[GPR_RCX];
+	uint64_t value = v->gpr[GPR_RDX] << 32 | (uint32_t)v->gpr[GPR_RAX];
+	bool icr = index == MSR_X2APIC_ICR && startup_x2apic_is_plain(v, value);
+
+	if (!icr && (index != MSR_EFER || value != vt_read(VMCS_GUEST_EFER)))
+		return VT_REASON_WRMSR;
+	uint64_t rip = vt_read(VMCS_GUEST_RIP),
+		 next = rip + vt_read32(VMCS_EXIT_INSTRUCTION_LENGTH);
+
+	if (!is_plain(rip, next))
+		return VT_REASON_WRMSR;
+	if (icr)
+		wrmsr(MSR_X2APIC_ICR, value);
+	return lean_done(v, VT_REASON_WRMSR, next);
+}
+
+/* Stores to the local APIC. */
+static __attribute__((noinline)) uint32_t lean_ept_violation(struct vcpu *v)
+{
+	uint64_t q = vt_read(VMCS_EXIT_QUALIFICATION), next;
+
+	if ((q & (EPT_WRITE | EPT_TRANSLATED | EPT_UNBLOCKED_NMI)) != (EPT_WRITE | EPT_TRANSLATED))
+		return VT_REASON_EPT_VIOLATION;
+	uint64_t rip = vt_read(VMCS_GUEST_RIP);
+
+	if (vt_read32(VMCS_IDT_VECTORING_INFO) & VT_EVENT_VALID || !is_plain(rip, rip))
+		return VT_REASON_EPT_VIOLATION;
+	next = apicstore_again(v, vt_read(VMCS_GUEST_PHYSICAL_ADDRESS), rip,
+			       vt_read(VMCS_GUEST_CR3), vt_read32(VMCS_GUEST_CS_ACCESS_RIGHTS));
+	return next ? lean_done(v, VT_REASON_EPT_VIOLATION, next) : VT_REASON_EPT_VIOLATION;
+}
+
+uint32_t vt_exit_lean(struct vcpu *v, uint32_t reason)
+{
+	if (__builtin_expect(reason == VT_REASON_CPUID, 1)) /* lean */
+		return lean_cpuid(v);
+	if (reason == VT_REASON_EPT_VIOLATION) /* lean */
+		return lean_ept_violation(v);
+	if (reason == VT_REASON_WRMSR) /* lean */
+		return lean_wrmsr(v);
+	return reason;
 }
 
 void vt_exit(struct vcpu *v, uint32_t reason)

@@ -368,6 +368,12 @@ static void vt_seg(const struct vcpu *v, enum seg i, struct seg_state *s)
 	};
 }
 
+static uint32_t vt_cs_attributes(const struct vcpu *v)
+{
+	(void)v;
+	return vt_read32(VMCS_GUEST_CS_ACCESS_RIGHTS);
+}
+
 static void seg_write(enum seg i, const struct seg_state *s)
 {
 	vt_write(seg_field(VMCS_GUEST_ES_SELECTOR, i), s->selector);
@@ -628,6 +634,7 @@ const struct vmm_ops vmm_ops_vt = {
     .set_efer = vt_set_efer,
     .cpl = vt_cpl,
     .seg = vt_seg,
+    .cs_attributes = vt_cs_attributes,
     .paging = vt_paging,
     .inject = vt_inject,
     .pending_event = vt_pending_event,
