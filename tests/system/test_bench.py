@@ -1,0 +1,32 @@
+"""What exits cost, in instructions: no row may grow beyond its baseline (tests/bench, Documentation/performance.md)."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+import os
+import sys
+
+import pytest
+
+from lib.machine import TOP
+
+sys.path.insert(0, os.path.join(TOP, "tests", "bench"))
+import bench  # noqa: E402
+
+
+@pytest.mark.parametrize("place", [pytest.param(p, id=p.name, marks=[pytest.mark.fast] if p.name == "qemu-amdv" else []) for p in bench.PLACES])
+def test_no_exit_grows(place):
+    rows = bench.measure(place)
+    bench.write(bench.result_file(place), place, rows)
+    wrong = bench.growth(bench.read(bench.baseline_file(place)), rows)
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("net, said", [(100, 0), (101, 0), (102, 1), (None, 1)])
+def test_growth_is_named(net, said):
+    """The comparison itself: one instruction more is noise of the compiler's, more than a hundredth is not."""
+    rows = {"other": {"net": 0}} | ({"cpuid-0": {"net": net}} if net is not None else {})
+    wrong = bench.growth({"cpuid-0": 100, "other": 0}, rows)
+    assert len(wrong) == said and all("cpuid-0" in text for text in wrong)
+
+
+def test_growth_names_what_is_new():
+    assert bench.growth({}, {"cpuid-0": {"net": 1}})[0].startswith("cpuid-0: no baseline")
