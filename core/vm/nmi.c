@@ -4,6 +4,7 @@
 #include "core/vm/nmi.h"
 #include "core/boot.h"
 #include "core/cas.h"
+#include "core/errno.h"
 #include "core/panic.h"
 #include "core/vm/handover.h"
 #include "core/vm/startup.h"
@@ -30,6 +31,49 @@ static struct {
 	uint32_t claimed; /* those that an NMI was taken for; the target's own */
 	uint64_t last_us; /* of the newest kick */
 } kicks_under_way[BOOT_MAX_CPUS];
+
+/* Devices of the VMM's own whose interrupts are NMIs; all go to the boot CPU. */
+#define SOURCE_MAX 64
+#define SOURCE_CPU 0
+
+static struct {
+	bool (*pending)(void *arg);
+	void *arg;
+} sources[SOURCE_MAX];
+static unsigned source_count;
+
+/* Causes that were seen before their NMI was: the boot CPU's own. They expire as claims do. */
+static struct {
+	uint32_t count;
+	uint64_t last_us;
+} early_causes;
+
+int nmi_add_source(bool (*pending)(void *arg), void *arg)
+{
+	if (source_count == SOURCE_MAX)
+		return -ENOSPC;
+	sources[source_count].pending = pending;
+	sources[source_count++].arg = arg;
+	return 0;
+}
+
+/* Serve the devices of the VMM's own; returns how many of `seen` NMIs are not theirs. */
+static uint32_t take_sources(uint32_t seen)
+{
+	uint32_t causes = 0;
+
+	if (this_cpu()->index != SOURCE_CPU || source_count == 0)
+		return seen;
+	for (unsigned i = 0; i < source_count; i++)
+		causes += sources[i].pending(sources[i].arg);
+	if (early_causes.count && clock_us() - early_causes.last_us > CLAIM_EXPIRES_US)
+		early_causes.count = 0;
+	if (causes)
+		early_causes.last_us = clock_us();
+	causes += early_causes.count;
+	early_causes.count = causes > seen ? causes - seen : 0;
+	return causes > seen ? 0 : seen - causes;
+}
 
 void nmi_host(void)
 {
@@ -109,6 +153,8 @@ void nmi_forget(struct vcpu *v)
 	} while (!landed ||
 		 __atomic_load_n(&kicks_under_way[index].sent, __ATOMIC_ACQUIRE) != sent);
 	kicks_under_way[index].claimed = sent;
+	take_sources(0);
+	early_causes.count = 0;
 	__atomic_store_n(&v->host_nmi, 0, __ATOMIC_RELAXED);
 }
 
@@ -131,6 +177,7 @@ void nmi_exit(struct vcpu *v, bool from_guest)
 	}
 	while (seen && claim_kick(this_cpu()->index))
 		seen--;
+	seen = take_sources(seen);
 	if (seen || v->nmi_pending)
 		vmm_ops->inject_nmi(v);
 }

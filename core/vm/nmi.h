@@ -26,6 +26,13 @@ void nmi_exit(struct vcpu *v, bool from_guest);
  * handler of `v`, where vmm_ops->wait() may be called.
  */
 void nmi_forget(struct vcpu *v);
+/*
+ * A device of the VMM's sends its interrupts to the boot CPU as NMIs (delivery mode 100b).
+ * `pending` looks at the device's cause register: true when the device has wanted attention since
+ * the last call, and then it has got it. It is called at each NMI exit of the boot CPU, also for
+ * NMIs of others: two NMIs may have become one. Context: start-up (INITCALL_DRIVERS). 0 or -ENOSPC.
+ */
+int nmi_add_source(bool (*pending)(void *arg), void *arg);
 /* Run what the kick word asks for. Context: exit handler, or a CPU that waits in the VMM. */
 void nmi_take_kicks(struct vcpu *v);
 /*
