@@ -92,6 +92,15 @@ void apic_send(uint32_t destination, uint32_t icr_low)
 	apic_write(APIC_ICR_HIGH, guest_high);
 }
 
+void apic_forward(uint32_t destination, uint32_t icr_low)
+{
+	if (!(rdmsr(MSR_APIC_BASE) & APIC_BASE_EN))
+		return;
+	/* in x2APIC mode the ICR is written before earlier stores are seen: SDM 3A, 10.12.3 */
+	__asm__ volatile("mfence; lfence" ::: "memory");
+	apic_send(destination, icr_low);
+}
+
 void apic_send_nmi(uint32_t id)
 {
 	apic_send(id, APIC_MODE_NMI << 8 | APIC_ICR_ASSERT);

@@ -46,5 +46,10 @@ bool apic_is_x2apic(void);
 /* Write the ICR as given (destination as the mode has it), keeping the guest's destination
  * register. */
 void apic_send(uint32_t destination, uint32_t icr_low);
+/*
+ * The same for an interrupt in a device's place: whoever takes it finds all that this CPU has
+ * written. Nothing is sent when the APIC is switched off.
+ */
+void apic_forward(uint32_t destination, uint32_t icr_low);
 /* Send an NMI to the CPU with this APIC ID. */
 void apic_send_nmi(uint32_t id);

@@ -6,6 +6,7 @@
 #include "core/vm/gmem.h"
 #include "core/vm/io.h"
 #include "core/vm/mmio.h"
+#include "drivers/pci/msi.h"
 #include "drivers/pci/space.h"
 
 static uint64_t ones(unsigned size)
@@ -16,8 +17,14 @@ static uint64_t ones(unsigned size)
 static int memory_read(void *arg, uint64_t offset, unsigned size, uint64_t *value)
 {
 	const struct claim *c = arg;
+	struct pci_device *dev = &c->function->dev;
 
-	*value = c->ops->read(&c->function->dev, c->bar, offset, size);
+	offset += c->first;
+	if (pci_msi_region_read(c->function, c->bar, offset, size, value))
+		return 0;
+	/* with writes_only, this is read only because of the table of MSI-X beside it */
+	*value = c->ops->writes_only ? pci_region_read(dev, c->bar, offset, size)
+				     : c->ops->read(dev, c->bar, offset, size);
 	return 0;
 }
 
@@ -25,7 +32,9 @@ static void memory_write(void *arg, uint64_t offset, unsigned size, uint64_t val
 {
 	const struct claim *c = arg;
 
-	c->ops->write(&c->function->dev, c->bar, offset, size, value);
+	offset += c->first;
+	if (!pci_msi_region_write(c->function, c->bar, offset, size, value))
+		c->ops->write(&c->function->dev, c->bar, offset, size, value);
 }
 
 static const struct mmio_ops memory_ops = {.read = memory_read, .write = memory_write};
@@ -48,10 +57,17 @@ static void port_access(void *arg, const struct io_access *io, uint32_t *value)
 		*value = (uint32_t)c->ops->read(dev, c->bar, io->port - bar->base, io->size);
 }
 
+static bool is_part(const struct claim *c)
+{
+	return c >= &c->function->claims[PCI_BAR_COUNT];
+}
+
 static bool wanted(const struct claim *c, uint16_t command)
 {
 	const struct pci_bar *bar = &c->function->bars.bar[c->bar];
 
+	if (is_part(c) && c->function->claims[c->bar].ops)
+		return false; /* the whole BAR is trapped */
 	return bar->enabled && bar->base && command & (c->io ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY);
 }
 
@@ -71,7 +87,7 @@ static int trap(struct claim *c)
 
 	if (c->trap) {
 		err = c->io ? io_move(c->trap, (uint16_t)bar->base)
-			    : mmio_move(c->trap, GPA(bar->base));
+			    : mmio_move(c->trap, GPA(bar->base + c->first));
 		if (err)
 			untrap(c); /* nothing of it is left at the old place */
 		return err;
@@ -81,8 +97,10 @@ static int trap(struct claim *c)
 			  ? -EINVAL
 			  : io_trap((uint16_t)bar->base, (uint16_t)bar->size, port_access, c);
 	else
-		err = mmio_register(GPA(bar->base), bar->size,
-				    c->ops->writes_only ? MMIO_WRITES : MMIO_READS_AND_WRITES,
+		err = mmio_register(GPA(bar->base + c->first), c->size,
+				    c->ops->writes_only && !pci_msi_in_bar(c->function, c->bar)
+					? MMIO_WRITES
+					: MMIO_READS_AND_WRITES,
 				    &memory_ops, c);
 	if (err < 0)
 		return err;
@@ -102,20 +120,44 @@ static int follow(struct claim *c, uint16_t command)
 
 void pci_claims_follow(struct function *f, uint16_t command)
 {
-	for (unsigned i = 0; i < PCI_BAR_COUNT; i++) {
-		int err = f->claims[i].ops ? follow(&f->claims[i], command) : 0;
+	for (unsigned i = 0; i < CLAIM_COUNT; i++) {
+		struct claim *c = &f->claims[i];
+		int err = c->ops ? follow(c, command) : 0;
 		char name[PCI_NAME_MAX];
 
 		if (err)
 			log_printf("%s BAR%u at %#lx cannot be watched: error %d\n",
-				   pci_name(&f->dev, name), i, f->bars.bar[i].base, -err);
+				   pci_name(&f->dev, name), c->bar, f->bars.bar[c->bar].base, -err);
 	}
+}
+
+bool pci_claim_is_decoded(const struct function *f, unsigned bar)
+{
+	for (unsigned i = 0; i < CLAIM_COUNT; i++) {
+		const struct claim *c = &f->claims[i];
+
+		if (c->ops && c->bar == bar && c->trap)
+			return true;
+	}
+	return false;
 }
 
 void pci_claims_end(struct function *f)
 {
+	pci_msi_end(f);
 	for (unsigned i = 0; i < PCI_BAR_COUNT; i++)
 		pci_release(&f->dev, i);
+}
+
+/* What watches parts of the BAR itself, or leaves that to the trap of the whole. */
+static void follow_parts(struct function *f, unsigned bar)
+{
+	uint16_t command = (uint16_t)pci_read(&f->dev, PCI_COMMAND, 2);
+
+	for (unsigned i = PCI_BAR_COUNT; i < CLAIM_COUNT; i++) {
+		if (f->claims[i].ops && f->claims[i].bar == bar)
+			follow(&f->claims[i], command);
+	}
 }
 
 int pci_claim(struct pci_device *dev, unsigned number, const struct pci_region_ops *ops)
@@ -129,22 +171,76 @@ int pci_claim(struct pci_device *dev, unsigned number, const struct pci_region_o
 
 	if (c->ops)
 		return -EBUSY;
-	*c = (struct claim){
-	    .ops = ops, .function = f, .bar = (uint8_t)number, .io = bar->type == PCI_BAR_IO};
+	*c = (struct claim){.ops = ops,
+			    .function = f,
+			    .bar = (uint8_t)number,
+			    .io = bar->type == PCI_BAR_IO,
+			    .size = bar->size};
+	follow_parts(f, number); /* they give way */
 	int err = follow(c, (uint16_t)pci_read(dev, PCI_COMMAND, 2));
+
+	if (err) {
+		c->ops = NULL;
+		follow_parts(f, number);
+	}
+	return err;
+}
+
+/* Reached for what the shadow does not have: nothing. */
+static uint64_t part_read(struct pci_device *dev, unsigned bar, uint64_t offset, unsigned size)
+{
+	return pci_region_read(dev, bar, offset, size);
+}
+
+static void part_write(struct pci_device *dev, unsigned bar, uint64_t offset, unsigned size,
+		       uint64_t value)
+{
+	pci_region_write(dev, bar, offset, size, value);
+}
+
+static const struct pci_region_ops part_ops = {.read = part_read, .write = part_write};
+
+int pci_claim_part(struct function *f, unsigned number, unsigned bar_number, uint64_t first,
+		   uint64_t size)
+{
+	const struct pci_bar *bar = pci_bar(&f->dev, bar_number);
+	struct claim *c = &f->claims[number], *whole = &f->claims[bar_number];
+	uint16_t command = (uint16_t)pci_read(&f->dev, PCI_COMMAND, 2);
+
+	if (!bar || bar->type != PCI_BAR_MEMORY || first > bar->size || size > bar->size - first)
+		return -ENODEV;
+	*c = (struct claim){.ops = &part_ops,
+			    .function = f,
+			    .bar = (uint8_t)bar_number,
+			    .first = first,
+			    .size = size};
+	if (whole->ops && whole->ops->writes_only && whole->trap)
+		untrap(whole); /* and again, with reads */
+	int err = follow(whole->ops ? whole : c, command);
 
 	if (err)
 		c->ops = NULL;
 	return err;
 }
 
+void pci_claim_part_end(struct function *f, unsigned number)
+{
+	struct claim *c = &f->claims[number];
+
+	if (c->ops && c->trap)
+		untrap(c);
+	c->ops = NULL;
+}
+
 void pci_release(struct pci_device *dev, unsigned number)
 {
-	struct claim *c = &pci_function_of(dev)->claims[number];
+	struct function *f = pci_function_of(dev);
+	struct claim *c = &f->claims[number];
 
 	if (c->trap)
 		untrap(c);
 	c->ops = NULL;
+	follow_parts(f, number);
 }
 
 uint64_t pci_region_read(const struct pci_device *dev, unsigned number, uint64_t offset,

@@ -17,8 +17,12 @@ struct claim {
 	struct function *function;
 	uint8_t bar;
 	bool io;
+	uint64_t first, size; /* bytes of the BAR */
 	int trap; /* number of the trap in core/vm/io.h or core/vm/mmio.h; 0: none now */
 };
+
+/* Claims of drivers have the number of their BAR. Then come parts of BARs; see claim.h. */
+enum { CLAIM_MSIX_TABLE = PCI_BAR_COUNT, CLAIM_MSIX_PENDING, CLAIM_COUNT };
 
 struct function {
 	struct pci_device dev;   /* what drivers see; id.address.bus is the one at boot */
@@ -33,7 +37,8 @@ struct function {
 
 	struct pci_bars bars;
 	uint32_t boot_bars[PCI_BAR_COUNT]; /* registers as found; see pci_region_taken() */
-	struct claim claims[PCI_BAR_COUNT];
+	struct claim claims[CLAIM_COUNT];
+	struct msi *msi;       /* drivers/pci/msi.c; NULL: nobody has asked for its messages */
 	struct function *next; /* in the order of the scan, new ones last */
 };
 

@@ -5,6 +5,7 @@
 #include "drivers/pci/assign.h"
 #include "drivers/pci/claim.h"
 #include "drivers/pci/ecam.h"
+#include "drivers/pci/msi.h"
 #include "drivers/pci/space.h"
 
 #define DECODE (PCI_COMMAND_IO | PCI_COMMAND_MEMORY)
@@ -68,12 +69,14 @@ uint32_t pci_default_read(struct pci_device *dev, uint16_t offset, unsigned size
 
 	if (f->bars.sized && pci_bars_touched(&f->bars, offset, size))
 		return (uint32_t)pci_bars_guest_read(&f->bars, &config, offset, size);
+	if (pci_msi_covers(f, offset, size))
+		return pci_msi_config_read(f, offset, size);
 	return pci_read(dev, offset, size);
 }
 
 static bool has_claims(const struct function *f)
 {
-	for (unsigned i = 0; i < PCI_BAR_COUNT; i++) {
+	for (unsigned i = 0; i < CLAIM_COUNT; i++) {
 		if (f->claims[i].ops)
 			return true;
 	}
@@ -120,6 +123,8 @@ static void write_command(struct function *f, uint16_t offset, unsigned size, ui
 	pci_write(&f->dev, offset, size, value);
 	if ((old ^ new) & DECODE)
 		pci_claims_follow(f, new);
+	if (new & ~old & PCI_COMMAND_MEMORY)
+		pci_msi_reachable(f);
 }
 
 static void write_bridge(struct function *f, uint16_t offset, unsigned size, uint32_t value)
@@ -138,6 +143,8 @@ void pci_default_write(struct pci_device *dev, uint16_t offset, unsigned size, u
 		return;
 	if (f->bars.sized && pci_bars_touched(&f->bars, offset, size))
 		write_bars(f, offset, size, value);
+	else if (pci_msi_covers(f, offset, size))
+		pci_msi_config_write(f, offset, size, value);
 	else if (has_claims(f) && overlaps(offset, size, PCI_COMMAND, PCI_COMMAND + 2))
 		write_command(f, offset, size, value);
 	else if (pci_is_bridge(f))

@@ -296,6 +296,7 @@ void msi_shadow_init(struct msi_shadow *s, const struct pci_caps *caps, const st
 	for (unsigned i = 0; i < s->msix.vectors; i++)
 		entry[i].mode = (uint8_t)mode;
 	s->others = mode == MSI_PASS ? 0 : s->msix.vectors;
+	s->takes = mode == MSI_TAKE ? s->msix.vectors : 0;
 	reset_registers(s);
 	if (s->msi.offset)
 		write_msi(s);
@@ -316,11 +317,18 @@ bool msi_shadow_set_mode(struct msi_shadow *s, unsigned vector, enum msi_mode mo
 		struct msi_entry *e = &s->entry[vector];
 
 		s->others = (uint16_t)(s->others - (e->mode != MSI_PASS) + (mode != MSI_PASS));
+		s->takes = (uint16_t)(s->takes - (e->mode == MSI_TAKE) + (mode == MSI_TAKE));
 		e->mode = (uint8_t)mode;
 		write_entry(s, vector);
 		write_msix(s);
 	}
 	return true;
+}
+
+bool msi_shadow_takes(const struct msi_shadow *s)
+{
+	return (s->hw_control & MSI_ENABLE && s->mode == MSI_TAKE) ||
+	       (s->x_hw_control & MSIX_ENABLE && s->takes);
 }
 
 uint32_t msi_shadow_table_size(const struct msi_shadow *s)

@@ -66,6 +66,7 @@ struct msi_shadow {
 	/* MSI-X */
 	uint16_t x_control, x_hw_control;
 	uint16_t others; /* vectors that are not MSI_PASS */
+	uint16_t takes;  /* vectors that are MSI_TAKE */
 	uint16_t held;   /* vectors that are pending */
 	struct msi_entry *entry;
 };
@@ -96,6 +97,9 @@ void msi_shadow_init(struct msi_shadow *s, const struct pci_caps *caps, const st
 
 /* A vector gets another mode; MSI: all do. False: no such vector. */
 bool msi_shadow_set_mode(struct msi_shadow *s, unsigned vector, enum msi_mode mode);
+
+/* True when the hardware may interrupt the VMM now. */
+bool msi_shadow_takes(const struct msi_shadow *s);
 
 /* Bytes of the table and of the pending-bit array. */
 uint32_t msi_shadow_table_size(const struct msi_shadow *s);

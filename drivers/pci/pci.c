@@ -7,6 +7,7 @@
 #include "drivers/pci/ecam.h"
 #include "drivers/pci/function.h"
 #include "drivers/pci/list.h"
+#include "drivers/pci/msi.h"
 #include "drivers/pci/ports.h"
 #include "drivers/pci/space.h"
 
@@ -16,7 +17,7 @@ static int pci_init(void)
 
 	pci_space_init();
 	pci_functions_scan();
-	if ((err = pci_assign_init()) != 0)
+	if ((err = pci_assign_init()) != 0 || (err = pci_msi_init()) != 0)
 		return err;
 	for (struct function *f = pci_functions; f; f = f->next) {
 		char name[PCI_NAME_MAX];

@@ -21,19 +21,20 @@ enum msi_mode {
  * registers begin as after a reset, with everything disabled. (PCI Local Bus 3.0, 6.8.)
  *
  * All vectors are in `mode`. With MSI_TAKE the function's interrupts are NMIs of the boot CPU,
- * which do not say whose they are. `taken` is called at each NMI of the boot CPU, also for others:
- * it looks at the device, does its work, and calls msi_raise() for each vector that it has found a
- * reason for. True: the device has wanted attention since the last call. Those vectors are
- * forwarded when it has returned: the guest's handler finds all that it wrote. A vector that the
- * guest masks is held, and forwarded when it is unmasked; the VMM is interrupted all the same. The
- * forwarded interrupt has the guest's destination, destination mode, vector and delivery mode.
+ * which do not say whose they are. While the guest has MSI or MSI-X enabled, `taken` is called at
+ * each NMI of the boot CPU, also for others: it looks at the device, does its work, and calls
+ * msi_raise() for each vector that it has found a reason for. True: the device has wanted attention
+ * since the last call. Those vectors are forwarded when it has returned: the guest's handler finds
+ * all that it wrote. A vector that the guest masks is held, and forwarded when it is unmasked; the
+ * VMM is interrupted all the same. The forwarded interrupt has the guest's destination, destination
+ * mode, vector and delivery mode.
  *
  * `taken` may be NULL without MSI_TAKE. While the guest has neither MSI nor MSI-X enabled, nothing
  * is taken or raised: the function may use INTx, unless the driver keeps it from that.
  *
  * 0; -ENODEV: the function has neither MSI nor MSI-X; -EBUSY: owned already; -EINVAL: MSI_TAKE
- * without `taken`; -ENOTSUP: MSI_TAKE and a boot CPU whose APIC ID has no place in a message;
- * -ENOMEM, -ENOSPC, and what pci_claim() gives.
+ * without `taken`; -ERANGE: MSI_TAKE and a boot CPU whose APIC ID has no place in a message;
+ * -ENOMEM; and what pci_claim() gives for the table of MSI-X.
  */
 int msi_own(struct pci_device *dev, enum msi_mode mode, bool (*taken)(struct pci_device *dev));
 /*

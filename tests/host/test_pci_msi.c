@@ -217,6 +217,7 @@ static void test_msi_take(void **state)
 	assert_int_equal(model_msi(&m).address, NMI_ADDRESS);
 	assert_int_equal(model_msi(&m).data, NMI_DATA);
 	assert_int_equal(model_config(&m, MODEL_MSI + 16, 4), 0); /* not masked there */
+	assert_true(msi_shadow_takes(&m.s));
 	/* eight vectors: the lower three bits of the data are the vector's (6.8.1.3, 6.8.3.4) */
 	assert_true(msi_shadow_post(&m.s, 3));
 	assert_int_equal(m.sends, 0);
@@ -254,6 +255,7 @@ static void test_msi_take(void **state)
 	assert_int_equal(m.sends, 3);
 	set(MSI_CONFIG, MODEL_MSI + 2, 1, 0);
 	assert_false(model_msi_on(&m));
+	assert_false(msi_shadow_takes(&m.s));
 	assert_int_equal(m.sends, 3);
 }
 
@@ -499,6 +501,7 @@ static void test_msix_mixed(void **state)
 	for (unsigned i = 0; i < 3; i++)
 		program(i, 0xfee01000, 0x70 + i, 0);
 	set(MSI_CONFIG, MODEL_MSIX + 2, 2, X_ENABLE);
+	assert_true(msi_shadow_takes(&m.s));
 	assert_true(model_entry_on(&m, 0) && model_entry_on(&m, 1) && !model_entry_on(&m, 2));
 	assert_int_equal(model_entry(&m, 0).data, 0x70);
 	assert_int_equal(model_entry(&m, 1).data, NMI_DATA);
@@ -515,6 +518,7 @@ static void test_msix_mixed(void **state)
 	assert_true(model_entry_on(&m, 0));
 	/* all are the function's own again */
 	msi_shadow_set_mode(&m.s, 1, MSI_PASS);
+	assert_false(msi_shadow_takes(&m.s));
 	msi_shadow_set_mode(&m.s, 2, MSI_PASS);
 	assert_true(model_entry_on(&m, 1) && model_entry_on(&m, 2));
 	set(MSI_CONFIG, MODEL_MSIX + 2, 2, X_ENABLE | X_MASK);

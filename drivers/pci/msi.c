@@ -1,0 +1,341 @@
+/* Message-signalled interrupts of mediated functions: shadows, NMIs taken, IPIs in their place. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "drivers/msi.h"
+#include "core/errno.h"
+#include "core/log.h"
+#include "core/vm/mmio.h"
+#include "core/vm/nmi.h"
+#include "core/x86/apic.h"
+#include "core/x86/clock.h"
+#include "core/x86/percpu.h"
+#include "drivers/pci/claim.h"
+#include "drivers/pci/msi.h"
+#include "drivers/pci/msi_shadow.h"
+
+#define VMM_ADDRESS(id) (0xfee00000u | (id) << 12) /* physical, SDM 3A 10.11.1 */
+#define ID_END          0xffu                      /* means all CPUs */
+
+/* One for each function whose driver has asked; it stays when the function goes. */
+struct msi {
+	struct function *function;
+	bool active;
+	bool serving; /* in `taken`: what is raised waits until that is over */
+	bool (*taken)(struct pci_device *dev);
+	uint16_t room;      /* entries that `shadow.entry` has room for */
+	unsigned raised;    /* vectors that `taken` has raised: each has sent an NMI */
+	uint64_t closed_us; /* when the guest last ended interrupts that are taken */
+	struct msi_shadow shadow;
+	struct msi *next;
+};
+
+static struct msi *records; /* changes under mmio_lock() */
+
+/* ---- hardware ---- */
+
+static void place(const struct msi *m, enum msi_space space, unsigned *bar, uint64_t *offset)
+{
+	const struct pci_msix *x = &m->shadow.msix;
+
+	*bar = space == MSI_TABLE ? x->table_bar : x->pending_bar;
+	*offset += space == MSI_TABLE ? x->table_offset : x->pending_offset;
+}
+
+/* What is behind a BAR that is not decoded may be another device's. */
+static bool is_decoded(const struct msi *m, unsigned bar)
+{
+	return pci_bar(&m->function->dev, bar) && pci_claim_is_decoded(m->function, bar);
+}
+
+static uint32_t hw_read(void *arg, enum msi_space space, uint32_t at, unsigned size)
+{
+	const struct msi *m = arg;
+	uint64_t offset = at;
+	unsigned bar;
+
+	if (space == MSI_CONFIG)
+		return pci_read(&m->function->dev, (uint16_t)at, size);
+	place(m, space, &bar, &offset);
+	return is_decoded(m, bar) ? (uint32_t)pci_region_read(&m->function->dev, bar, offset, size)
+				  : 0;
+}
+
+static void hw_write(void *arg, enum msi_space space, uint32_t at, unsigned size, uint32_t value)
+{
+	const struct msi *m = arg;
+	uint64_t offset = at;
+	unsigned bar;
+
+	if (space == MSI_CONFIG) {
+		pci_write(&m->function->dev, (uint16_t)at, size, value);
+		return;
+	}
+	place(m, space, &bar, &offset);
+	if (is_decoded(m, bar))
+		pci_region_write(&m->function->dev, bar, offset, size, value);
+}
+
+static void send(void *arg, const struct msi_message *message)
+{
+	uint32_t destination, icr;
+
+	(void)arg;
+	if (msi_to_icr(message, apic_is_x2apic(), &destination, &icr))
+		apic_forward(destination, icr);
+}
+
+/* ---- the guest's accesses ---- */
+
+static struct msi *owned(const struct function *f)
+{
+	return f->msi && f->msi->active ? f->msi : NULL;
+}
+
+bool pci_msi_covers(const struct function *f, uint16_t offset, unsigned size)
+{
+	const struct msi *m = owned(f);
+
+	return m && msi_shadow_covers(&m->shadow, offset, size);
+}
+
+uint32_t pci_msi_config_read(struct function *f, uint16_t offset, unsigned size)
+{
+	return (uint32_t)msi_shadow_read(&f->msi->shadow, MSI_CONFIG, offset, size);
+}
+
+void pci_msi_config_write(struct function *f, uint16_t offset, unsigned size, uint32_t value)
+{
+	struct msi *m = f->msi;
+	bool taken = msi_shadow_takes(&m->shadow);
+
+	msi_shadow_write(&m->shadow, MSI_CONFIG, offset, size, value);
+	if (taken && !msi_shadow_takes(&m->shadow))
+		m->closed_us = clock_us();
+}
+
+bool pci_msi_in_bar(const struct function *f, unsigned bar)
+{
+	const struct msi *m = owned(f);
+
+	return m && m->shadow.msix.offset &&
+	       (m->shadow.msix.table_bar == bar || m->shadow.msix.pending_bar == bar);
+}
+
+/* Which space the bytes are in, and where; MSI_CONFIG: in none. */
+static enum msi_space find_space(const struct msi *m, unsigned bar, uint64_t *offset)
+{
+	const struct pci_msix *x = &m->shadow.msix;
+
+	if (bar == x->table_bar && *offset >= x->table_offset &&
+	    *offset - x->table_offset < msi_shadow_table_size(&m->shadow)) {
+		*offset -= x->table_offset;
+		return MSI_TABLE;
+	}
+	if (bar == x->pending_bar && *offset >= x->pending_offset &&
+	    *offset - x->pending_offset < msi_shadow_pending_size(&m->shadow)) {
+		*offset -= x->pending_offset;
+		return MSI_PENDING;
+	}
+	return MSI_CONFIG;
+}
+
+bool pci_msi_region_read(struct function *f, unsigned bar, uint64_t offset, unsigned size,
+			 uint64_t *value)
+{
+	enum msi_space space =
+	    pci_msi_in_bar(f, bar) ? find_space(f->msi, bar, &offset) : MSI_CONFIG;
+
+	if (space == MSI_CONFIG)
+		return false;
+	*value = msi_shadow_read(&f->msi->shadow, space, (uint32_t)offset, size);
+	return true;
+}
+
+bool pci_msi_region_write(struct function *f, unsigned bar, uint64_t offset, unsigned size,
+			  uint64_t value)
+{
+	enum msi_space space =
+	    pci_msi_in_bar(f, bar) ? find_space(f->msi, bar, &offset) : MSI_CONFIG;
+
+	if (space == MSI_CONFIG)
+		return false;
+	msi_shadow_write(&f->msi->shadow, space, (uint32_t)offset, size, value);
+	return true;
+}
+
+void pci_msi_reachable(struct function *f)
+{
+	if (owned(f))
+		msi_shadow_refresh(&f->msi->shadow);
+}
+
+/* ---- NMIs ---- */
+
+/* An NMI may be on its way to the boot CPU while another CPU ends such interrupts. */
+#define CLOSING_US 1000
+
+/* What an NMI is worth that has not been seen yet; as in core/vm/nmi.c. */
+#define OWED_EXPIRES_US 1000000
+
+/*
+ * Several vectors may have sent an NMI each, and the first is reason enough to look at all: the
+ * others are explained one by one when they come. NMIs merge, so some never do. Of the boot CPU.
+ */
+static struct {
+	unsigned count;
+	uint64_t last_us;
+} owed;
+
+/* Ask the driver; returns how many NMIs what it found may have sent. Under mmio_lock(). */
+static unsigned serve(struct msi *m)
+{
+	bool wanted;
+
+	/* else its causes are INTx's, and the NMI is another's */
+	if (!m->active || !m->taken ||
+	    (!msi_shadow_takes(&m->shadow) && clock_us() - m->closed_us > CLOSING_US))
+		return 0;
+	m->serving = true;
+	m->raised = 0;
+	wanted = m->taken(&m->function->dev);
+	m->serving = false;
+	msi_shadow_deliver(&m->shadow);
+	return wanted && m->raised > 1 ? m->raised : wanted;
+}
+
+static bool is_wanted(void *arg)
+{
+	struct msi *m = __atomic_load_n(&records, __ATOMIC_ACQUIRE);
+	unsigned causes = 0;
+
+	(void)arg;
+	if (!m)
+		return false;
+	mmio_lock(this_cpu());
+	for (; m; m = m->next)
+		causes += serve(m);
+	mmio_unlock();
+	if (owed.count && clock_us() - owed.last_us > OWED_EXPIRES_US)
+		owed.count = 0;
+	if (causes)
+		owed.last_us = clock_us();
+	causes += owed.count;
+	owed.count = causes ? causes - 1 : 0;
+	return causes > 0;
+}
+
+int pci_msi_init(void)
+{
+	return nmi_add_source(is_wanted, NULL);
+}
+
+/* ---- for drivers ---- */
+
+static int claim_table(struct function *f)
+{
+	const struct pci_msix *x = &f->msi->shadow.msix;
+	int err;
+
+	if (!x->offset)
+		return 0;
+	err = pci_claim_part(f, CLAIM_MSIX_TABLE, x->table_bar, x->table_offset,
+			     msi_shadow_table_size(&f->msi->shadow));
+	return err ? err
+		   : pci_claim_part(f, CLAIM_MSIX_PENDING, x->pending_bar, x->pending_offset,
+				    msi_shadow_pending_size(&f->msi->shadow));
+}
+
+/* A record for the function, with room for its vectors: the old one, if it had one before. */
+static struct msi *record(struct function *f, uint16_t vectors)
+{
+	struct msi *m = f->msi ? f->msi : pci_memory(sizeof(*m));
+
+	if (!m)
+		return NULL;
+	if (!f->msi) {
+		m->function = f;
+		f->msi = m;
+		m->next = records;
+		__atomic_store_n(&records, m, __ATOMIC_RELEASE);
+	}
+	if (vectors > m->room) {
+		m->shadow.entry = pci_memory(vectors * sizeof(struct msi_entry));
+		m->room = m->shadow.entry ? vectors : 0;
+	}
+	return vectors && !m->room ? NULL : m;
+}
+
+int msi_own(struct pci_device *dev, enum msi_mode mode, bool (*taken)(struct pci_device *dev))
+{
+	struct function *f = pci_function_of(dev);
+	struct pci_config config = pci_function_config(f);
+	const uint32_t id = cpus[0]->apic_id;
+	const struct msi_message vmm = {VMM_ADDRESS(id & ID_END), MSI_SHADOW_NMI_DATA};
+	struct pci_caps caps;
+
+	pci_caps_read(&config, &caps);
+	if (!caps.msi.offset && !caps.msix.offset)
+		return -ENODEV;
+	if (owned(f))
+		return -EBUSY;
+	if (mode == MSI_TAKE && !taken)
+		return -EINVAL;
+	if (taken && id >= ID_END)
+		return -ERANGE;
+	struct msi *m = record(f, caps.msix.vectors);
+
+	if (!m)
+		return -ENOMEM;
+	const struct msi_hw hw = {hw_read, hw_write, send, m};
+	int err;
+
+	m->taken = taken;
+	m->active = true;
+	msi_shadow_init(&m->shadow, &caps, &hw, &vmm, m->shadow.entry, mode);
+	err = claim_table(f);
+	if (err)
+		pci_msi_end(f);
+	else
+		msi_shadow_refresh(&m->shadow); /* now it is known whether it can be reached */
+	return err;
+}
+
+int msi_set_mode(struct pci_device *dev, unsigned vector, enum msi_mode mode)
+{
+	struct msi *m = owned(pci_function_of(dev));
+
+	if (!m || (mode == MSI_TAKE && !m->taken))
+		return -EINVAL;
+	return msi_shadow_set_mode(&m->shadow, vector, mode) ? 0 : -EINVAL;
+}
+
+bool msi_raise(struct pci_device *dev, unsigned vector)
+{
+	struct msi *m = owned(pci_function_of(dev));
+
+	if (!m || !msi_shadow_post(&m->shadow, vector))
+		return false;
+	if (m->serving)
+		m->raised++;
+	else
+		msi_shadow_deliver(&m->shadow);
+	return true;
+}
+
+void msi_withdraw(struct pci_device *dev, unsigned vector)
+{
+	struct msi *m = owned(pci_function_of(dev));
+
+	if (m)
+		msi_shadow_withdraw(&m->shadow, vector);
+}
+
+void pci_msi_end(struct function *f)
+{
+	struct msi *m = owned(f);
+
+	if (!m)
+		return;
+	m->active = false;
+	pci_claim_part_end(f, CLAIM_MSIX_TABLE);
+	pci_claim_part_end(f, CLAIM_MSIX_PENDING);
+}
