@@ -1,0 +1,305 @@
+/*
+ * Interrupts of a device that a driver of the VMM takes (QEMU's edu, driver=msitest): the guest's
+ * handler runs once for each, where the guest has said, and never before the VMM's.
+ */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "tests/guest/kernel/guest.h"
+
+/* QEMU, docs/specs/edu.rst */
+#define EDU_ID     0x11e81234u
+#define EDU_RAISE  0x60
+#define EDU_CLEAR  0x64
+#define EDU_STATUS 0x24
+
+/* PCI Local Bus 3.0, 6.8.1; offsets in the capability */
+#define MSI_CONTROL 0x00 /* upper half */
+#define MSI_ADDRESS 0x04
+#define MSI_DATA    0x0c /* edu has a 64-bit address */
+#define MSI_ENABLE  0x10000u
+#define ADDRESS     0xfee00000u
+
+#define VECTOR   0x51
+#define VECTOR_2 0x62
+#define LIMIT    3000000u
+
+static volatile uint32_t *edu;
+static uint32_t config_at, msi_at;
+static uint64_t call; /* number of the VMM's call for tests; 0: no VMM */
+
+static volatile uint32_t count[CPUS_MAX][2], early, nmis, wrong_status, stop;
+
+static void config_write(uint32_t offset, uint32_t value)
+{
+	outl(0xcf8, 0x80000000 | config_at | offset);
+	outl(0xcfc, value);
+}
+
+static uint32_t config_read(uint32_t offset)
+{
+	uint32_t value;
+
+	outl(0xcf8, 0x80000000 | config_at | offset);
+	__asm__ volatile("inl %w1, %0" : "=a"(value) : "Nd"(0xcfc));
+	return value;
+}
+
+/* A call of the VMM: operation in RBX, argument and result in RCX, second result in RDX. */
+static uint64_t vmm(uint64_t number, uint64_t rbx, uint64_t *rcx, uint64_t rdx)
+{
+	if (cpuid(0, 0).ecx == 0x6c65746e) /* "ntel" */
+		__asm__ volatile("vmcall"
+				 : "+a"(number), "+c"(*rcx), "+d"(rdx)
+				 : "b"(rbx)
+				 : "memory");
+	else
+		__asm__ volatile("vmmcall"
+				 : "+a"(number), "+c"(*rcx), "+d"(rdx)
+				 : "b"(rbx)
+				 : "memory");
+	return number;
+}
+
+/* Interrupts that the VMM has taken. */
+static uint64_t taken(void)
+{
+	uint64_t n = 0;
+
+	vmm(call, 1, &n, 0);
+	return n;
+}
+
+static uint64_t in_hardware(uint32_t offset)
+{
+	uint64_t n = 0;
+
+	vmm(call, 3, &n, offset);
+	return n;
+}
+
+static uint32_t total(void)
+{
+	uint32_t n = 0;
+
+	for (unsigned i = 0; i < CPUS_MAX; i++)
+		n += count[i][0] + count[i][1];
+	return n;
+}
+
+static bool is_take;
+static uint64_t taken_before;
+
+static bool came(unsigned which)
+{
+	uint32_t status = edu[EDU_STATUS / 4];
+
+	count[cpu_index()][which]++;
+	if (status == 0)
+		wrong_status++;
+	if (is_take && taken() - taken_before < total())
+		early++;
+	edu[EDU_CLEAR / 4] = status;
+	apic_write(APIC_EOI, 0);
+	return true;
+}
+
+static bool handler(struct frame *f)
+{
+	(void)f;
+	return came(0);
+}
+
+static bool handler_2(struct frame *f)
+{
+	(void)f;
+	return came(1);
+}
+
+static bool nmi(struct frame *f)
+{
+	(void)f;
+	nmis++;
+	return true;
+}
+
+static bool wait(const volatile uint32_t *word, uint32_t value)
+{
+	for (unsigned n = 0; n < LIMIT && *word < value; n++)
+		cpu_relax();
+	return *word == value;
+}
+
+static void find(void)
+{
+	for (uint32_t device = 0; device < 32 && !edu; device++) {
+		config_at = device << 11;
+		if (config_read(0) == EDU_ID)
+			edu = (volatile uint32_t *)(uintptr_t)(config_read(0x10) & ~15u);
+	}
+	if (!edu)
+		case_skip("no edu");
+	config_write(4, config_read(4) | 6); /* memory, bus master */
+	msi_at = config_read(0x34) & 0xfc;
+	while (msi_at && (config_read(msi_at) & 0xff) != 5)
+		msi_at = config_read(msi_at) >> 8 & 0xfc;
+	if (!msi_at)
+		case_error("edu has no MSI");
+}
+
+static void program(uint32_t address, uint32_t data)
+{
+	config_write(msi_at + MSI_ADDRESS, address);
+	config_write(msi_at + MSI_ADDRESS + 4, 0);
+	config_write(msi_at + MSI_DATA, data);
+	config_write(msi_at, config_read(msi_at) | MSI_ENABLE);
+}
+
+static void raise(uint32_t bits)
+{
+	edu[EDU_RAISE / 4] = bits;
+}
+
+static void with_interrupts(void *arg)
+{
+	uint32_t svr = apic_read(APIC_SVR);
+
+	(void)arg;
+	apic_write(APIC_SVR, svr | 0x100); /* INIT has disabled it */
+	__asm__ volatile("sti");
+	while (!stop)
+		cpu_relax();
+	__asm__ volatile("cli");
+	apic_write(APIC_SVR, svr);
+}
+
+static void to_other_cpu(void)
+{
+	stop = 0;
+	cpu_start(1, with_interrupts, NULL);
+	program(ADDRESS | 1 << 12, VECTOR);
+	for (uint32_t n = 1; n <= 20; n++) {
+		raise(1);
+		if (!wait(&count[1][0], n))
+			break;
+	}
+	stop = 1;
+	cpu_wait(1);
+	CHECK_EQ(count[1][0], 20, "other CPU");
+}
+
+/* The hardware holds the VMM's message and the guest reads its own. */
+static void look(bool shown)
+{
+	CHECK_EQ(config_read(msi_at + MSI_ADDRESS), ADDRESS, "address");
+	CHECK_EQ(config_read(msi_at + MSI_DATA), VECTOR, "data");
+	CHECK_EQ(config_read(msi_at) >> 16 & 0x71, 1, "control");
+	if (!call)
+		return;
+	CHECK_EQ(in_hardware(msi_at + MSI_DATA), shown ? VECTOR : is_take ? 0x400 : 0, "real data");
+}
+
+static void delivery(uint64_t counted)
+{
+	uint32_t n, before;
+
+	for (n = 1; n <= counted; n++) {
+		raise(1u << n % 8);
+		if (!wait(&count[0][0], n))
+			break;
+	}
+	CHECK_EQ(count[0][0], counted, "count");
+	/* held back by the CPU: the VMM has it at once, the guest when it wants */
+	__asm__ volatile("cli");
+	raise(1);
+	for (n = 0; n < 1000; n++)
+		cpuid(0, 0);
+	CHECK_EQ(count[0][0], counted, "held");
+	if (is_take)
+		CHECK_EQ(taken() - taken_before, counted + 1, "taken while held");
+	__asm__ volatile("sti");
+	CHECK(wait(&count[0][0], (uint32_t)counted + 1), "after holding");
+	/* the guest's ICR is its own */
+	apic_write(APIC_ICR_HIGH, 0x5a000000);
+	raise(1);
+	wait(&count[0][0], (uint32_t)counted + 2);
+	CHECK_EQ(apic_read(APIC_ICR_HIGH) & 0xff000000, 0x5a000000, "ICR");
+	/* another vector, while MSI is enabled; lowest priority; a logical destination */
+	config_write(msi_at + MSI_DATA, VECTOR_2);
+	raise(2);
+	CHECK(wait(&count[0][1], 1), "other vector");
+	CHECK_EQ(count[0][0], counted + 2, "old vector");
+	program(ADDRESS, VECTOR_2 | 0x100);
+	raise(4);
+	CHECK(wait(&count[0][1], 2), "lowest priority");
+	apic_write(APIC_DFR, 0xffffffff);
+	apic_write(APIC_LDR, 1u << 24);
+	program(ADDRESS | 1 << 12 | 4, VECTOR_2);
+	raise(8);
+	CHECK(wait(&count[0][1], 3), "logical");
+	/* NMIs of the guest's own in between are still its own */
+	before = nmis;
+	program(ADDRESS, VECTOR);
+	for (n = 0; n < 20; n++) {
+		uint32_t want = count[0][0] + 1;
+
+		apic_send(0, APIC_ICR_NMI);
+		wait(&nmis, before + n + 1);
+		raise(1);
+		wait(&count[0][0], want);
+	}
+	CHECK_EQ(nmis - before, 20, "guest's NMIs");
+	CHECK_EQ(count[0][0], counted + 22, "between NMIs");
+}
+
+GUEST_CASE(msi, "PCI Local Bus 3.0 6.8, SDM 3A 10.11")
+{
+	const char *mode = word_text("msitest");
+	bool is_virtual = mode && mode[0] == 'v';
+	uint64_t counted = word_number("interrupts", 500), n = 1;
+
+	find();
+	is_take = mode && mode[0] == 't';
+	if (mode) {
+		n = 0;
+		call = vmm(0, (uintptr_t) "test_msi", &n, 0);
+		CHECK(call, "the VMM's call");
+		taken_before = taken();
+	}
+	trap_set(VECTOR, handler);
+	trap_set(VECTOR_2, handler_2);
+	trap_set(VECTOR_NMI, nmi);
+	program(ADDRESS, VECTOR);
+	__asm__ volatile("sti");
+	look(mode && mode[0] == 'p');
+	if (is_virtual) { /* there is no source but the VMM */
+		raise(1);
+		for (n = 0; n < 1000; n++)
+			cpuid(0, 0);
+		CHECK_EQ(total(), 0, "virtual source");
+		n = 0;
+		vmm(call, 2, &n, 0);
+		CHECK_EQ(n, 1, "raised");
+		CHECK(wait(&count[0][0], 1), "raised count");
+	} else {
+		delivery(counted);
+		if (cpu_count() > 1)
+			to_other_cpu();
+		CHECK_EQ(nmis, 20, "NMIs");
+	}
+	for (n = 0; n < 1000; n++)
+		cpuid(0, 0);
+	CHECK_EQ(early, 0, "early");
+	CHECK_EQ(wrong_status, 0, "status");
+	if (is_take)
+		CHECK_EQ(taken() - taken_before, total(), "taken");
+	/* a message that could stop a CPU: it does not get out */
+	if (mode && mode[0] == 'p') {
+		program(ADDRESS, 0x500);
+		CHECK_EQ(in_hardware(msi_at) >> 16 & 1, 0, "INIT enabled");
+		program(0x100000, VECTOR);
+		CHECK_EQ(in_hardware(msi_at) >> 16 & 1, 0, "memory enabled");
+		program(ADDRESS, VECTOR);
+		CHECK_EQ(in_hardware(msi_at) >> 16 & 1, 1, "enabled again");
+	}
+	config_write(msi_at, config_read(msi_at) & ~MSI_ENABLE);
+	__asm__ volatile("cli");
+}
