@@ -241,3 +241,42 @@ int acpi_find(const struct acpi *acpi, const char *signature, unsigned index, ui
 	}
 	return -ENOENT;
 }
+
+int acpi_blank(void *table, size_t len)
+{
+	uint32_t n;
+
+	if (!acpi_header_ok(table, len, NULL, &n))
+		return -EINVAL;
+	memcpy(table, "OEM0", 4);
+	memset((uint8_t *)table + ACPI_HEADER_SIZE, 0, n - ACPI_HEADER_SIZE);
+	acpi_fix_checksum(table, n);
+	return 0;
+}
+
+int acpi_root_drop(void *root, size_t len, uint64_t pa)
+{
+	uint8_t *b = root;
+	unsigned width = len >= ACPI_HEADER_SIZE && memcmp(b, "XSDT", 4) == 0 ? 8 : 4;
+	uint32_t n, to = ACPI_HEADER_SIZE;
+	int count = 0;
+
+	if (!acpi_header_ok(root, len, width == 8 ? "XSDT" : "RSDT", &n))
+		return -EINVAL;
+	for (uint32_t from = ACPI_HEADER_SIZE; n - from >= width; from += width) {
+		if ((width == 8 ? acpi_le64(b + from) : acpi_le32(b + from)) == pa) {
+			count++;
+			continue;
+		}
+		if (to != from)
+			memcpy(b + to, b + from, width);
+		to += width;
+	}
+	if (count == 0)
+		return 0;
+	memset(b + to, 0, n - to);
+	for (unsigned i = 0; i < 4; i++)
+		b[4 + i] = (uint8_t)(to >> (8 * i));
+	acpi_fix_checksum(root, to);
+	return count;
+}

@@ -103,3 +103,17 @@ bool acpi_header_ok(const void *table, size_t len, const char *signature, uint32
 
 /* Reads the 12 bytes of a Generic Address Structure. */
 struct acpi_gas acpi_gas_read(const void *p);
+
+/*
+ * Makes a table one that no operating system knows: the signature becomes OEM0, of which ACPI says
+ * only that it is the OEM's (table 5.5), all behind the header 0. `len`: readable bytes. 0, or
+ * -EINVAL header damaged.
+ */
+int acpi_blank(void *table, size_t len);
+
+/*
+ * Takes every pointer to `pa` out of an RSDT or XSDT: those behind move up, the table gets shorter,
+ * what becomes free is 0. `len`: readable bytes. Returns how many there were, or -EINVAL: damaged
+ * or no root table.
+ */
+int acpi_root_drop(void *root, size_t len, uint64_t pa);

@@ -884,9 +884,62 @@ static void test_dsdt_integers(void **state)
 	}
 }
 
+/* A table that no operating system shall find: by its name, or by the root's pointers. */
+static void test_hide(void **state)
+{
+	struct acpi a;
+	uint8_t table[64];
+	uint64_t pa;
+
+	(void)state;
+	memset(table, 0x5a, sizeof table);
+	header(table, "DMAR", 60);
+	assert_int_equal(acpi_blank(table, 59), -EINVAL);
+	assert_int_equal(acpi_blank(table, sizeof table), 0);
+	assert_memory_equal(table, "OEM0", 4);
+	assert_int_equal(acpi_sum(table, 60), 0);
+	assert_int_equal(acpi_le32(table + 4), 60);
+	assert_int_equal(table[10], 0x5a); /* whose table it was stays */
+	for (unsigned i = 36; i < 60; i++)
+		assert_int_equal(table[i], 0);
+	assert_int_equal(table[60], 0x5a);
+
+	/* XSDT of setup(): 120000h, 121003h twice, 122000h */
+	assert_int_equal(acpi_root_drop(ram + XSDT, 67, 0x121003), -EINVAL);
+	assert_int_equal(acpi_root_drop(ram + XSDT, 68, 0x121004), 0);
+	assert_int_equal(acpi_le32(ram + XSDT + 4), 68);
+	assert_int_equal(acpi_root_drop(ram + XSDT, 68, 0x121003), 2);
+	assert_int_equal(acpi_le32(ram + XSDT + 4), 52);
+	assert_int_equal(acpi_le64(ram + XSDT + 36), 0x120000);
+	assert_int_equal(acpi_le64(ram + XSDT + 44), 0x122000);
+	assert_int_equal(acpi_le64(ram + XSDT + 52), 0); /* nothing is left behind the end */
+	assert_int_equal(acpi_le64(ram + XSDT + 60), 0);
+	rsdp(0xf1230, 2, RSDT, XSDT);
+	assert_int_equal(acpi_init(&a, map, ram, 0), 0);
+	assert_true(a.xsdt && a.root_count == 2);
+	assert_int_equal(acpi_find(&a, "APIC", 0, &pa, NULL), 0);
+	assert_int_equal(pa, 0x120000);
+	assert_int_equal(acpi_find(&a, "APIC", 1, NULL, NULL), -ENOENT);
+	assert_int_equal(acpi_find(&a, "HPET", 0, NULL, NULL), 0);
+
+	/* an RSDT has entries of four bytes */
+	put32(ram + RSDT + 40, 0x121003);
+	header(ram + RSDT, "RSDT", 44);
+	assert_int_equal(acpi_root_drop(ram + RSDT, 44, 0x120000), 1);
+	assert_int_equal(acpi_le32(ram + RSDT + 4), 40);
+	assert_int_equal(acpi_le32(ram + RSDT + 36), 0x121003);
+	assert_int_equal(acpi_sum(ram + RSDT, 40), 0);
+	/* the last one goes, too */
+	assert_int_equal(acpi_root_drop(ram + RSDT, 44, 0x121003), 1);
+	assert_int_equal(acpi_le32(ram + RSDT + 4), 36);
+	assert_int_equal(acpi_root_drop(ram + 0x122000, 56, 0), -EINVAL); /* HPET: no root */
+	assert_int_equal(acpi_root_drop(ram + RSDT, 3, 0), -EINVAL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(test_hide, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_root, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_search, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_search_failing, setup, teardown),
