@@ -15,6 +15,7 @@
 #include "core/probe.h"
 #include "core/string.h"
 #include "core/vm/cpuid.h"
+#include "core/vm/dma.h"
 #include "core/vm/handover.h"
 #include "core/vm/msr.h"
 #include "core/vm/mtrr.h"
@@ -171,21 +172,6 @@ static int find_cpus(void)
 	return 0;
 }
 
-/* Said at every start: nobody shall take the VMM for a protection that it is not. */
-static void report_dma(void)
-{
-	log_printf("DMA is not confined (%s): devices can reach the VMM's memory\n",
-		   config.iommu == CONFIG_IOMMU_GUEST ? "vmm.iommu=guest" : "no IOMMU driver yet");
-}
-
-/* A protection that was asked for by name and that this build does not have, or NULL. */
-static const char *missing_protection(void)
-{
-	if (config.given[config_key_find("vmm.iommu")] && config.iommu == CONFIG_IOMMU_ON)
-		return "vmm.iommu=on";
-	return NULL;
-}
-
 int start_early(const struct boot_info *bi)
 {
 	boot = *bi;
@@ -203,13 +189,6 @@ int start_early(const struct boot_info *bi)
 	if (config_must_ask(&config)) {
 		if (start_refuse("the configuration has errors (listed above)"))
 			return -EINVAL;
-	}
-	const char *missing = missing_protection();
-
-	/* a report tells what would happen and protects nothing */
-	if (missing && !config.probe) {
-		if (start_refuse("%s is set, and this build cannot do it", missing))
-			return -ENOSYS;
 	}
 	if (boot.firmware == BOOT_UEFI)
 		return 0;
@@ -302,7 +281,8 @@ int start_init(void)
 	    (err = initcall_run(INITCALL_DRIVERS)) != 0)
 		return err;
 	sleep_init();
-	report_dma();
+	if (!dma_report())
+		return -ENODEV;
 	report_memory();
 	log_printf("%s, %u CPUs, TSC %lu Hz\n", vmm_ops->name, cpu_count, clock_tsc_hz());
 	if (boot.firmware == BOOT_UEFI)

@@ -8,6 +8,8 @@
 #include "core/string.h"
 #include "core/mm/vmmap.h"
 #include "core/start.h"
+#include "core/vm/dma.h"
+#include "core/vm/hide.h"
 #include "core/vm/nmi.h"
 #include "core/vm/sleep.h"
 #include "core/vm/startup.h"
@@ -160,10 +162,15 @@ int vcpu_enter_at(const struct vcpu_state *s, enum run_state run_state)
 	struct cpu *cpu = this_cpu();
 	struct vcpu *v = &cpu->vcpu;
 	const char *reason = "";
-	int err = cpu_on(cpu, &reason);
+	bool last = cpu->index == 0; /* the boot CPU enters when all others have */
+	int err = last ? dma_start() : 0;
 
-	if (err) {
+	if (!err && (err = cpu_on(cpu, &reason)) != 0) {
 		log_printf("CPU%u: not started: the CPU has no %s\n", cpu->index, reason);
+		if (last)
+			dma_stop();
+	}
+	if (err) {
 		__atomic_store_n(&cpu->online, 2, __ATOMIC_RELEASE);
 		return err;
 	}
@@ -172,8 +179,9 @@ int vcpu_enter_at(const struct vcpu_state *s, enum run_state run_state)
 	v->active = true;
 	log_printf("Processor %u (%s)\n", cpu->index, cpu->index ? "AP" : "BSP");
 	__atomic_store_n(&cpu->online, 1, __ATOMIC_RELEASE);
-	if (cpu->index == 0 && start_boot_info()->firmware == BOOT_BIOS) {
-		sleep_hide(); /* all other CPUs are in: no way back */
+	if (last && start_boot_info()->firmware == BOOT_BIOS) { /* no way back */
+		sleep_hide();
+		hide_apply();
 		console_release();
 	}
 	startup_check(v);
@@ -230,6 +238,7 @@ static void call_start(struct vcpu *v)
 	if (started || start_boot_info()->firmware != BOOT_UEFI || vmm_ops->cpl(v) != 0)
 		return;
 	sleep_hide();
+	hide_apply();
 	started = true;
 }
 VMCALL("boot_start", call_start);
@@ -263,6 +272,8 @@ void vcpu_leave(struct vcpu *v)
 	vmm_ops->state_get(v, &cpu->state);
 	v->active = false;
 	vmm_ops->cpu_off(v);
+	if (cpu->index == 0)
+		dma_stop();
 	load_rest(&cpu->state);
 	__atomic_store_n(&cpu->online, 0, __ATOMIC_RELEASE);
 	handover_restore(&cpu->state);

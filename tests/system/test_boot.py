@@ -28,10 +28,10 @@ def test_vmm_runs(machine, row):
 
 
 def test_dma_is_told(machine):
-    """Without an IOMMU driver DMA can reach the VMM, and each start says so."""
+    """Without an IOMMU DMA can reach the VMM, and each start says so."""
     if machine.options.bare:
         pytest.skip("needs the VMM")
-    assert "DMA is not confined (no IOMMU driver yet): devices can reach the VMM's memory" in machine.vmm_log()
+    assert "DMA is not confined (no IOMMU): devices can reach the VMM's memory" in machine.vmm_log()
 
 
 def test_cpus(machine):

@@ -1,0 +1,31 @@
+/* Whether devices are kept out of the VMM's memory: the seam to whoever drives the IOMMU. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+#include <stdbool.h>
+
+struct dma_guard {
+	const char *name; /* of the units, for the user */
+	/*
+	 * Confine DMA. 0, or negative errno, and then everything is as it was or off. Context: boot
+	 * CPU; all other CPUs have entered, and the guest has not begun.
+	 */
+	int (*start)(void);
+	/* Undo that: the VMM does not start after all, and its memory is going to be the guest's.
+	 * Context: boot CPU. */
+	void (*stop)(void);
+};
+
+/* Somebody can confine DMA. Context: INITCALL_DRIVERS, at most once. */
+void dma_provide(const struct dma_guard *guard);
+/* Why nobody can, for the user. The last reason counts. Context: INITCALL_DRIVERS. */
+void dma_cannot(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/*
+ * Tell the user whether DMA will be confined. False: vmm.iommu=on was asked for by name and cannot
+ * be done, and the user has been asked. Context: start-up, after INITCALL_DRIVERS.
+ */
+bool dma_report(void);
+/* Confine it if somebody can. 0, or negative errno: the VMM must not start, because that was asked
+ * for by name. Context: as dma_guard.start. */
+int dma_start(void);
+/* Undo it. Context: as dma_guard.stop. */
+void dma_stop(void);
