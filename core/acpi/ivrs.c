@@ -41,6 +41,7 @@ enum entry_type {
 	ENTRY_ACPI_HID = 240,
 };
 
+#define SPECIAL_IOAPIC 1  /* variety of a special device; 2: HPET */
 #define HID_UID_LENGTH 21 /* of an ACPI HID entry: offset of the length of what follows */
 
 static uint32_t entry_length(const uint8_t *e, uint32_t left)
@@ -97,6 +98,7 @@ static int parse_entry(struct ivrs *v, uint16_t segment, const uint8_t *e, struc
 		return err ? err : add_setting(v, segment, id, id, e[3]);
 	case ENTRY_SPECIAL: /* an I/O APIC or an HPET sends as this device */
 		id = acpi_le16(e + 5);
+		v->has_ioapic |= e[7] == SPECIAL_IOAPIC;
 		return add_setting(v, segment, id, id, e[3]);
 	case ENTRY_ACPI_HID:
 		return add_setting(v, segment, id, id, e[3]);

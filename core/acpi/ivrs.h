@@ -53,6 +53,7 @@ struct ivrs {
 	unsigned region_count;
 	unsigned regions_bad; /* left out: empty, or beyond 52 bits */
 	unsigned setting_count;
+	bool has_ioapic; /* says which device an I/O APIC sends as: interrupts can be told apart */
 	struct ivrs_unit unit[IVRS_MAX_UNITS];
 	struct ivrs_region region[IVRS_MAX_REGIONS];
 	struct ivrs_setting setting[IVRS_MAX_SETTINGS]; /* only those with data other than 0 */

@@ -22,8 +22,11 @@
 /* Messages of devices in this range are interrupts; it must not be mapped (VT-d 4.1, 3.14). */
 #define INTERRUPTS     UINT64_C(0xfee00000)
 #define INTERRUPTS_END UINT64_C(0xfef00000)
+/* HyperTransport: special cycles, no memory (48882, section 2.1.4). */
+#define HT_SPECIAL     UINT64_C(0xfd00000000)
+#define HT_SPECIAL_END UINT64_C(0x10000000000)
 
-static const struct iommu_driver *const drivers[] = {&iommu_vtd};
+static const struct iommu_driver *const drivers[] = {&iommu_vtd, &iommu_amdvi};
 static const struct iommu_driver *driver;
 
 static struct {
@@ -143,6 +146,8 @@ static int add_holes(void)
 
 	if (!err)
 		err = iommu_map_hole(&map, INTERRUPTS, INTERRUPTS_END);
+	if (!err && driver == &iommu_amdvi)
+		err = iommu_map_hole(&map, HT_SPECIAL, HT_SPECIAL_END);
 	/* a device must not switch its unit off, be it by way of configuration space */
 	for (unsigned i = 0; i < register_count && !err; i++)
 		err =

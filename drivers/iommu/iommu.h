@@ -34,7 +34,7 @@ struct iommu_driver {
 	void (*stop)(void);
 };
 
-extern const struct iommu_driver iommu_vtd;
+extern const struct iommu_driver iommu_vtd, iommu_amdvi;
 
 /*
  * A unit's registers: hidden from the guest, and out of reach of devices. `ops`: what the guest

@@ -110,6 +110,7 @@ static void test_usual(void **state)
 	assert_int_equal(v.unit[0].flags, 0xb0);
 	assert_int_equal(v.setting_count, 3);
 	setting(0, 0xa0, 0xa0, 0xd7);
+	assert_true(v.has_ioapic);
 	assert_int_equal(v.region_count, 1);
 	assert_true(v.region[0].base == 0xbdf00000 && v.region[0].end == 0xbdf11000);
 }
@@ -144,6 +145,10 @@ static void test_entries(void **state)
 	entry(&b, 71, 0x0600, 0x20); /* extended range */
 	put(&b, 4, 0);
 	entry(&b, 4, 0x0600, 0);
+	entry(&b, 72, 0, 0); /* a HPET */
+	put(&b, 1, 0);
+	put(&b, 2, 0x00a0);
+	put(&b, 1, 2);
 	entry(&b, 240, 0x00a5, 0x40); /* ACPI HID: 8 + 8 + 1 bytes, then the length of the UID */
 	put(&b, 8, 0);
 	put(&b, 8, 0);
@@ -169,6 +174,7 @@ static void test_entries(void **state)
 	setting(8, 0x0600, 0x0600, 0x20);
 	setting(9, 0x00a5, 0x00a5, 0x40);
 	assert_int_equal(v.setting[9].segment, 3);
+	assert_false(v.has_ioapic);
 }
 
 /* One byte of a right table changed: the unit's block is at 48, its entries at 72, a region at 80.
