@@ -2,30 +2,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import os
-import socket
 import tempfile
 import time
 
 import pytest
 
 import rows
+from lib import monitor
 from lib.machine import Machine
 
 COUNT = 20
 BURST = 100
-
-
-def monitor(path, command):
-    """One command to QEMU's monitor; waits for the prompt before and after it."""
-    with socket.socket(socket.AF_UNIX) as s:
-        s.settimeout(10)
-        s.connect(path)
-        for text in (None, command):
-            if text:
-                s.sendall(text.encode() + b"\n")
-            data = b""
-            while not data.endswith(b"(qemu) "):
-                data += s.recv(4096)
 
 
 def nmi_counts(m):
@@ -39,11 +26,11 @@ def test_guest_nmis(row, request):
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "monitor")
         options = row.options() | {"bare": request.config.getoption("--as-bare"), "kernel_args": "+quiet"}
-        with Machine(f"nmi-{row.name}", extra=("-monitor", f"unix:{path},server,nowait"), **options) as m:
+        with Machine(f"nmi-{row.name}", extra=monitor.arguments(path), **options) as m:
             m.boot()
             before = nmi_counts(m)
             for _ in range(COUNT):
-                monitor(path, "nmi")
+                monitor.command(path, "nmi")
                 time.sleep(0.1)
             # start and stop CPUs meanwhile: kicks of the VMM's own are NMIs, too
             if row.cpus > 1:
@@ -52,7 +39,7 @@ def test_guest_nmis(row, request):
             after = nmi_counts(m)
             # as fast as the monitor goes: they may merge, they may hit the handler of the one before
             for _ in range(BURST):
-                monitor(path, "nmi")
+                monitor.command(path, "nmi")
             burst = nmi_counts(m)
             assert 1 <= burst[0] - after[0] <= BURST
             assert burst[1:] == after[1:]

@@ -10,7 +10,7 @@ from lib.machine import run
 media = run.media
 MARK = "disk of the GRUB guest"
 MODULES = """biosdisk part_msdos fat iso9660 normal serial terminal terminfo ls lsmmap cat echo test boot halt reboot linux linux16
-    multiboot multiboot2 minicmd search search_fs_file""".split()
+    multiboot multiboot2 minicmd search search_fs_file memrw setpci""".split()
 EARLY = """serial --unit=0 --speed=115200
 terminal_input serial
 terminal_output serial
