@@ -110,14 +110,25 @@ static void read_bridge(struct function *f)
 		       (pci_config_read(&config, express + PCIE_SLOT_CAPS, 4) & PCIE_SLOT_HOTPLUG));
 }
 
-static struct function *bridge_to(uint16_t segment, uint8_t bus)
+static bool above(const struct function *bridge, const struct function *f)
 {
-	if (bus == 0)
+	while (f && f != bridge)
+		f = f->bridge;
+	return f == bridge;
+}
+
+/*
+ * The bridge that leads to where `f` is. Numbers are what firmware, the guest, or a function that
+ * was here before wrote, and may say that a bridge is behind itself: the chains must have an end.
+ */
+static struct function *bridge_to(const struct function *f)
+{
+	if (f->bus == 0)
 		return NULL;
-	for (struct function *f = pci_functions; f; f = f->next) {
-		if (f->present && pci_is_bridge(f) && f->secondary == bus &&
-		    f->dev.id.address.segment == segment)
-			return f;
+	for (struct function *b = pci_functions; b; b = b->next) {
+		if (b->present && pci_is_bridge(b) && b->secondary == f->bus &&
+		    b->dev.id.address.segment == f->dev.id.address.segment && !above(f, b))
+			return b;
 	}
 	return NULL;
 }
@@ -136,7 +147,7 @@ static bool identify(struct function *f, struct pci_address at)
 	f->dev.driver = NULL;
 	f->dev.driver_options = NULL;
 	f->dev.host = NULL;
-	f->bridge = bridge_to(at.segment, at.bus);
+	f->bridge = bridge_to(f);
 	pci_bars_read(&f->bars, &config);
 	for (unsigned i = 0; i < PCI_BAR_COUNT; i++)
 		f->boot_bars[i] = f->bars.value[i];
@@ -216,7 +227,7 @@ void pci_functions_scan(void)
 			break;
 	}
 	for (struct function *f = pci_functions; f; f = f->next) {
-		f->bridge = bridge_to(f->dev.id.address.segment, f->bus);
+		f->bridge = bridge_to(f);
 		count++;
 	}
 	log_printf("PCI: %u devices found\n", count);
