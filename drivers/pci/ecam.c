@@ -83,6 +83,16 @@ static bool may_come(const struct window *w, struct pci_address at)
 	return w->possible[at.bus][at.device] >> at.function & 1;
 }
 
+/* With what it is on: a slot may take a card with bridges of its own. */
+static bool exchangeable(const struct function *f)
+{
+	for (const struct function *bridge = f->bridge; bridge; bridge = bridge->bridge) {
+		if (bridge->hot_plug)
+			return true;
+	}
+	return false;
+}
+
 static unsigned page(void *arg, uint64_t offset)
 {
 	const struct window *w = arg;
@@ -102,7 +112,7 @@ static unsigned page(void *arg, uint64_t offset)
 
 	if (f && f->dev.driver)
 		return 0;
-	if (f && f->bridge && f->bridge->hot_plug && may_come(w, at))
+	if (f && exchangeable(f) && may_come(w, at))
 		return 0;
 	if (f && (f->is_window_register || (pci_is_bridge(f) && leads_to_rule(w, f))))
 		return PT_RX;
