@@ -189,12 +189,21 @@ static struct function *look_again(struct pci_address at)
 	return f;
 }
 
+/*
+ * The guest need not ask what it is before it uses what has come in the place of this function:
+ * each access is looked at. One that has a driver keeps it until the guest asks.
+ */
+static bool replaceable(const struct function *f)
+{
+	return !f->dev.driver && pci_assign_possible(f->dev.id.address);
+}
+
 /* What answers at the address now, found out anew where that may have changed. */
 static struct function *current(struct pci_address at, uint16_t offset)
 {
 	struct function *f = pci_function_at(at);
 
-	if (f && offset < 4) {
+	if (f && (offset < 4 || replaceable(f))) {
 		uint32_t id = pci_read(&f->dev, PCI_VENDOR, 4);
 
 		if (id != ((uint32_t)f->dev.id.device << 16 | f->dev.id.vendor)) {
@@ -210,7 +219,7 @@ bool pci_guest_wants(struct pci_address at, uint16_t offset, bool write)
 {
 	const struct function *f = pci_function_at(at);
 
-	if (!f || f->dev.driver)
+	if (!f || f->dev.driver || replaceable(f))
 		return true;
 	return write ? f->is_window_register || pci_is_bridge(f) : offset < 4;
 }

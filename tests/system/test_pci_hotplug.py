@@ -140,3 +140,36 @@ def test_exchanged(start, hot_disk, kind):
     assert functions(m) == before
     for offset in 0, 8, 0x10:
         assert set(read(m, here, offset, ecam)) == {0xffffffff}
+
+
+# Where the guest's AML makes QEMU take a device out: the port behind which a bus is chosen by its number, and slots by bits.
+EJECT = {"pc": 0xae00, "q35-acpi": 0xcc0}
+
+
+@pytest.mark.parametrize("kind,first", [("pc", "ports"), ("q35-acpi", "ports"), ("q35-acpi", "memory")])
+def test_exchanged_unseen(start, kind, first):
+    """A guest that knows of the exchange and does not ask what came finds no more than one that asks."""
+    _, card, ((place, here), _) = KINDS[kind]
+    m = start(kind, "acpiphp.disable=1")
+    plug(m, place, "edu", "edu")
+    m.run("echo 1 >/sys/bus/pci/rescan", 60)
+    assert name(here) in functions(m)
+    for bus in range(4):
+        m.run(f"/tmp/poke o4:{EJECT[kind] + 0x10:x}:{bus:x} o4:{EJECT[kind] + 8:x}:{1 << here[1]:x}")
+    wait(m, lambda: not plugged(m, "edu"))
+    plug(m, place, card, "card", romfile="")
+    assert "concealed" not in m.vmm_log()
+    page, port = ECAM + (here[0] << 20 | here[1] << 15), f"o4:cf8:{0x80000004 | here[0] << 16 | here[1] << 11:x}"
+    m.run(f"/tmp/poke {port} o2:cfc:7" if first == "ports" else f"/tmp/poke w2:{page + 4:x}:7")
+    assert "concealed" in m.vmm_log()
+    for offset in 8, 4, 0x10, 0:
+        assert set(read(m, here, offset, kind != "pc")) == {0xffffffff}
+    devices = [d for b in m.monitor.command("query-pci") for d in all_devices(b["devices"])]
+    assert {r["address"] for d in devices if d["qdev_id"] == "card" for r in d["regions"]} == {-1}
+
+
+def all_devices(devices):
+    """What query-pci says of the devices and of those behind them."""
+    for d in devices:
+        yield d
+        yield from all_devices(d.get("pci_bridge", {}).get("devices", []))
