@@ -106,6 +106,22 @@ static int give_options(struct function *f, const struct pci_match_rules *from,
 	return 0;
 }
 
+/* The loader has told the user that the firmware, or the guest, keeps it. */
+static bool is_left(const struct function *f)
+{
+	const struct boot_info *boot = start_boot_info();
+	const struct pci_address *at = &f->dev.id.address;
+
+	for (uint32_t i = 0; i < boot->pci_left_count; i++) {
+		const struct boot_pci_left *l = &boot->pci_left[i];
+
+		if (l->segment == at->segment && l->bus == at->bus && l->device == at->device &&
+		    l->function == at->function)
+			return true;
+	}
+	return false;
+}
+
 int pci_assign(struct function *f)
 {
 	const struct pci_match_rules *r[STRINGS];
@@ -122,6 +138,13 @@ int pci_assign(struct function *f)
 
 	if (which < 0 || !result.driver)
 		return 0;
+	if (!f->reachable || is_left(f)) {
+		log_printf("%s driver=%s does not take it: %s\n", pci_name(&f->dev, name),
+			   result.driver->name,
+			   f->reachable ? "it is left to firmware and guest"
+					: "it is behind a concealed bridge");
+		return 0;
+	}
 	int err = give_options(f, r[which], &result);
 
 	if (!err) {

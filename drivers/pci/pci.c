@@ -1,7 +1,6 @@
 /* PCI at start-up: find the functions, give them to drivers, watch configuration space. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "core/initcall.h"
-#include "core/log.h"
 #include "core/start.h"
 #include "drivers/pci/assign.h"
 #include "drivers/pci/ecam.h"
@@ -22,10 +21,6 @@ static int pci_init(void)
 	for (struct function *f = pci_functions; f; f = f->next) {
 		char name[PCI_NAME_MAX];
 
-		if (!f->reachable) {
-			log_printf("%s is behind a concealed bridge\n", pci_name(&f->dev, name));
-			continue;
-		}
 		if ((err = pci_assign(f)) != 0) {
 			start_refuse("%s is not taken as vmm.driver.pci says (see above)",
 				     pci_name(&f->dev, name));
