@@ -1,4 +1,4 @@
-/* driver=msitest: takes the interrupts of QEMU's device "edu", for tests (debug image only). */
+/* driver=msitest: takes the interrupts of a device, for tests (debug image only). */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #ifdef CONFIG_TEST_CALLS
 #include "core/errno.h"
@@ -9,28 +9,49 @@
 #include "core/x86/percpu.h"
 #include "drivers/msi.h"
 #include "drivers/pci.h"
+#include "drivers/pci/options.h"
+
+#define EDU_VENDOR 0x1234
+#define EDU_DEVICE 0x11e8
 
 /* QEMU, docs/specs/edu.rst: interrupt status; writes set and clear its bits. */
 #define STATUS 0x24
 #define CLEAR  0x64
 
+#define VECTORS_MAX 64 /* that any_taken() raises */
+
 static struct {
 	struct pci_device *dev;
-	uint32_t seen;  /* bits of the status that the guest has been told of */
-	uint64_t taken; /* interrupts that the VMM was told of by the device */
-	uint64_t asked; /* times that it looked */
-} edu;
+	uint32_t seen;   /* bits of edu's status that the guest has been told of */
+	uint64_t taken;  /* interrupts that the VMM was told of by the device */
+	uint64_t asked;  /* times that it looked */
+	uint64_t report; /* number of interrupts that is worth a line */
+} test = {.report = 100};
 
-static bool taken(struct pci_device *dev)
+static bool edu_taken(struct pci_device *dev)
 {
-	uint32_t status = (uint32_t)pci_region_read(dev, 0, STATUS, 4), fresh = status & ~edu.seen;
+	uint32_t status = (uint32_t)pci_region_read(dev, 0, STATUS, 4), fresh = status & ~test.seen;
 
-	edu.asked++;
+	test.asked++;
 	if (status == UINT32_MAX || !fresh)
 		return false;
-	edu.seen = status;
-	edu.taken++;
+	test.seen = status;
+	test.taken++;
 	msi_raise(dev, 0);
+	return true;
+}
+
+/* A device that this driver knows nothing about: the guest's driver finds out what it was. */
+static bool any_taken(struct pci_device *dev)
+{
+	char name[PCI_NAME_MAX];
+
+	if (++test.taken == test.report) {
+		log_printf("%s msitest: %lu interrupts taken\n", pci_name(dev, name), test.taken);
+		test.report *= 10;
+	}
+	for (unsigned i = 0; i < VECTORS_MAX && msi_raise(dev, i); i++)
+		;
 	return true;
 }
 
@@ -38,7 +59,7 @@ static void region_write(struct pci_device *dev, unsigned bar, uint64_t offset, 
 			 uint64_t value)
 {
 	if (offset == CLEAR)
-		edu.seen &= ~(uint32_t)value;
+		test.seen &= ~(uint32_t)value;
 	pci_region_write(dev, bar, offset, size, value);
 }
 
@@ -52,26 +73,30 @@ static const struct pci_region_ops region_ops = {
 
 static int msitest_new(struct pci_device *dev)
 {
-	const char *mode = dev->driver_options[0];
-	int err = pci_claim(dev, 0, &region_ops);
-	char name[PCI_NAME_MAX];
+	const char *name = dev->driver_options[0];
+	bool is_edu = dev->id.vendor == EDU_VENDOR && dev->id.device == EDU_DEVICE, claim = is_edu;
+	enum msi_mode mode = MSI_TAKE;
+	char text[PCI_NAME_MAX];
+	int err = pci_option_bool(dev->driver_options[1], &claim);
 
+	if (name && !strcmp(name, "pass"))
+		mode = MSI_PASS;
+	else if (name && !strcmp(name, "virtual"))
+		mode = MSI_VIRTUAL;
 	if (!err)
-		err = msi_own(dev,
-			      !mode || !strcmp(mode, "take") ? MSI_TAKE
-			      : !strcmp(mode, "pass")        ? MSI_PASS
-							     : MSI_VIRTUAL,
-			      taken);
+		err = msi_own(dev, mode, is_edu ? edu_taken : any_taken);
+	if (!err && claim)
+		err = pci_claim(dev, 0, &region_ops);
 	if (!err)
-		edu.dev = dev;
-	log_printf("%s msitest: %d\n", pci_name(dev, name), err);
+		test.dev = dev;
+	log_printf("%s msitest: %d\n", pci_name(dev, text), err);
 	return err;
 }
 
 PCI_DRIVER(msitest) = {
     .name = "msitest",
     .device = "id=1234:11e8",
-    .driver_options = "mode",
+    .driver_options = "mode,claim",
     .new = msitest_new,
 };
 
@@ -83,20 +108,20 @@ PCI_DRIVER(msitest) = {
  */
 static void call_test_msi(struct vcpu *v)
 {
-	int err = edu.dev ? 0 : -ENODEV;
+	int err = test.dev ? 0 : -ENODEV;
 
 	if (!err) {
 		mmio_lock(this_cpu());
 		switch (v->gpr[GPR_RBX]) {
 		case 1:
-			v->gpr[GPR_RCX] = edu.taken;
-			v->gpr[GPR_RDX] = edu.asked;
+			v->gpr[GPR_RCX] = test.taken;
+			v->gpr[GPR_RDX] = test.asked;
 			break;
 		case 2:
-			v->gpr[GPR_RCX] = msi_raise(edu.dev, (unsigned)v->gpr[GPR_RCX]);
+			v->gpr[GPR_RCX] = msi_raise(test.dev, (unsigned)v->gpr[GPR_RCX]);
 			break;
 		case 3:
-			v->gpr[GPR_RCX] = pci_read(edu.dev, v->gpr[GPR_RDX] & 0xfc, 4);
+			v->gpr[GPR_RCX] = pci_read(test.dev, v->gpr[GPR_RDX] & 0xfc, 4);
 			break;
 		default:
 			err = -EINVAL;
