@@ -102,7 +102,7 @@ static int give_options(struct function *f, const struct pci_match_rules *from,
 		if (values[i])
 			values[i] = kept + (values[i] - text);
 	}
-	f->dev.driver_options = values;
+	f->assigned_options = values;
 	return 0;
 }
 
@@ -134,31 +134,41 @@ int pci_assign(struct function *f)
 		r[i] = &rules[i];
 		s[i] = &states[i];
 	}
-	int which = pci_match_first(r, s, STRINGS, &f->dev.id, &result);
+	int err = 0;
 
-	if (which < 0 || !result.driver)
+	/* `number` counts functions: not one of them twice because it was away */
+	if (!f->returned) {
+		int which = pci_match_first(r, s, STRINGS, &f->dev.id, &result);
+
+		f->assigned = which < 0 ? NULL : result.driver;
+		f->assigned_options = NULL;
+		if (f->assigned)
+			err = give_options(f, r[which], &result);
+	}
+	if (!f->assigned)
 		return 0;
 	if (!f->reachable || is_left(f)) {
 		log_printf("%s driver=%s does not take it: %s\n", pci_name(&f->dev, name),
-			   result.driver->name,
+			   f->assigned->name,
 			   f->reachable ? "it is left to firmware and guest"
 					: "it is behind a concealed bridge");
 		return 0;
 	}
-	int err = give_options(f, r[which], &result);
-
+	if (!f->assigned_options)
+		err = -ENOMEM;
 	if (!err) {
 		/* writing ones to the registers of a bridge would stop what goes through it */
 		if ((f->dev.id.header_type & PCI_HEADER_MASK) == PCI_HEADER_NORMAL)
 			pci_bars_size(&f->bars, &config);
-		f->dev.driver = result.driver;
-		err = result.driver->new ? result.driver->new (&f->dev) : 0;
+		f->dev.driver = f->assigned;
+		f->dev.driver_options = f->assigned_options;
+		err = f->assigned->new ? f->assigned->new (&f->dev) : 0;
 	}
 	if (err) {
 		f->dev.driver = NULL;
 		pci_claims_end(f);
 		log_printf("%s driver=%s does not take it: error %d\n", pci_name(&f->dev, name),
-			   result.driver->name, -err);
+			   f->assigned->name, -err);
 	}
 	return err;
 }

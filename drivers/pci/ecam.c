@@ -59,8 +59,11 @@ static bool leads_to_rule(const struct window *w, const struct function *bridge)
 			return true;
 	}
 	for (unsigned bus = bridge->secondary; bus <= bridge->subordinate; bus++) {
+		struct pci_address at = {w->ecam->segment, (uint8_t)bus, 0, 0};
+
+		at = pci_boot_address(at);
 		for (unsigned i = 0; i < 32; i++) {
-			if (w->possible[bus][i])
+			if (w->possible[at.bus][i])
 				return true;
 		}
 	}
@@ -80,6 +83,7 @@ static void ask_rules(struct window *w)
 
 static bool may_come(const struct window *w, struct pci_address at)
 {
+	at = pci_boot_address(at);
 	return w->possible[at.bus][at.device] >> at.function & 1;
 }
 

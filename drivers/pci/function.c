@@ -18,6 +18,7 @@ static struct function **last = &pci_functions;
 static struct {
 	uint16_t segment;
 	struct function **bus[256]; /* of 256 places each */
+	uint8_t boot_bus[256];
 } segments[PCI_WINDOWS + 1];
 static unsigned segment_count;
 
@@ -53,6 +54,8 @@ static struct function **place(struct pci_address at, bool make)
 		if (!make || i == sizeof(segments) / sizeof(segments[0]))
 			return NULL;
 		segments[segment_count++].segment = at.segment;
+		for (unsigned bus = 0; bus < 256; bus++)
+			segments[i].boot_bus[bus] = (uint8_t)bus;
 	}
 	struct function ***bus = &segments[i].bus[at.bus];
 
@@ -66,6 +69,31 @@ struct function *pci_function_at(struct pci_address at)
 	struct function **p = place(at, false);
 
 	return p ? *p : NULL;
+}
+
+struct pci_address pci_boot_address(struct pci_address at)
+{
+	for (unsigned i = 0; i < segment_count; i++) {
+		if (segments[i].segment == at.segment)
+			at.bus = segments[i].boot_bus[at.bus];
+	}
+	return at;
+}
+
+/* The numbers of a bridge have changed. */
+static void name_buses(uint16_t segment)
+{
+	for (unsigned i = 0; i < segment_count; i++) {
+		if (segments[i].segment != segment)
+			continue;
+		for (unsigned bus = 0; bus < 256; bus++)
+			segments[i].boot_bus[bus] = (uint8_t)bus;
+		for (const struct function *f = pci_functions; f; f = f->next) {
+			if (f->present && pci_is_bridge(f) && f->secondary &&
+			    f->dev.id.address.segment == segment)
+				segments[i].boot_bus[f->secondary] = f->boot_secondary;
+		}
+	}
 }
 
 struct pci_address pci_function_address(const struct function *f)
@@ -104,6 +132,9 @@ static void read_bridge(struct function *f)
 
 	f->secondary = (uint8_t)(numbers >> 8);
 	f->subordinate = (uint8_t)(numbers >> 16);
+	if (!f->boot_secondary)
+		f->boot_secondary = f->secondary;
+	name_buses(f->dev.id.address.segment);
 	/* a slot of a conventional bridge is exchanged through ACPI, and no register tells */
 	f->hot_plug = !express ||
 		      ((pci_config_read(&config, express + 2u, 2) & PCIE_FLAGS_SLOT) &&
@@ -133,20 +164,30 @@ static struct function *bridge_to(const struct function *f)
 	return NULL;
 }
 
+static bool same(const struct pci_function *a, const struct pci_function *b)
+{
+	return a->vendor == b->vendor && a->device == b->device && a->sub_vendor == b->sub_vendor &&
+	       a->sub_device == b->sub_device && a->class_code == b->class_code &&
+	       a->revision == b->revision && a->header_type == b->header_type;
+}
+
 /* Fills *f, at f->bus, from the hardware; false when nothing is there. */
 static bool identify(struct function *f, struct pci_address at)
 {
 	struct pci_config config = pci_function_config(f);
+	struct pci_function before = f->dev.id;
 
-	f->dev.id.address = at;
+	f->dev.id.address = pci_boot_address(at);
 	f->bus = at.bus;
 	f->reachable = true;
-	if (pci_function_read(&config, at, &f->dev.id) != 0)
+	if (pci_function_read(&config, f->dev.id.address, &f->dev.id) != 0)
 		return false;
 	f->present = true;
+	f->returned = same(&before, &f->dev.id);
 	f->dev.driver = NULL;
 	f->dev.driver_options = NULL;
-	f->dev.host = NULL;
+	if (!f->returned)
+		f->dev.host = NULL;
 	f->bridge = bridge_to(f);
 	pci_bars_read(&f->bars, &config);
 	for (unsigned i = 0; i < PCI_BAR_COUNT; i++)
@@ -254,6 +295,9 @@ bool pci_bridge_renumbered(struct function *bridge)
 
 	bridge->secondary = secondary;
 	bridge->subordinate = subordinate;
+	if (!bridge->boot_secondary)
+		bridge->boot_secondary = secondary;
+	name_buses(bridge->dev.id.address.segment);
 	/* first all leave, then all come: two buses may change places */
 	for (struct function *f = pci_functions; f && moved; f = f->next) {
 		struct function **p = f->bridge == bridge && f->reachable
@@ -264,11 +308,13 @@ bool pci_bridge_renumbered(struct function *bridge)
 			*p = NULL;
 	}
 	for (struct function *f = pci_functions; f && moved; f = f->next) {
-		if (f->bridge != bridge || !f->present)
+		if (f->bridge != bridge)
 			continue;
+		/* one that has gone as well: it is known again where it comes back */
 		f->bus = secondary;
 		f->reachable = secondary != 0;
-		struct function **p = secondary ? place(pci_function_address(f), true) : NULL;
+		struct function **p =
+		    secondary && f->present ? place(pci_function_address(f), true) : NULL;
 
 		if (p)
 			*p = f;

@@ -33,12 +33,17 @@ struct function {
 	struct function *bridge; /* above it; NULL: on a root bus */
 	/* of a bridge */
 	uint8_t secondary, subordinate;
-	bool hot_plug; /* what is behind it may be exchanged */
+	uint8_t boot_secondary; /* the first one that led anywhere: what rules call the bus */
+	bool hot_plug;          /* what is behind it may be exchanged */
 
 	struct pci_bars bars;
 	uint32_t boot_bars[PCI_BAR_COUNT]; /* registers as found; see pci_region_taken() */
 	struct claim claims[CLAIM_COUNT];
 	struct msi *msi;       /* drivers/pci/msi.c; NULL: nobody has asked for its messages */
+	/* what the rules said; stays when the function goes, for the case that it comes back */
+	bool returned; /* it is the one that was here before */
+	const struct pci_driver *assigned;
+	char **assigned_options;
 	struct function *next; /* in the order of the scan, new ones last */
 };
 
@@ -64,6 +69,11 @@ static inline struct function *pci_function_of(const struct pci_device *dev)
 struct function *pci_function_at(struct pci_address at);
 /* Where it answers now. */
 struct pci_address pci_function_address(const struct function *f);
+/*
+ * What rules call the address: by the bus number that the bridge above had at boot, for functions
+ * that come later as well.
+ */
+struct pci_address pci_boot_address(struct pci_address at);
 /* Its configuration space in the hardware; `f` stays in use. */
 struct pci_config pci_function_config(const struct function *f);
 /*

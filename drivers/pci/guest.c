@@ -177,7 +177,7 @@ static struct function *look_again(struct pci_address at)
 	first.function = 0;
 	const struct function *zero = at.function ? pci_function_at(first) : NULL;
 
-	if (!pci_assign_possible(at) || (zero && !pci_is_multi(zero)))
+	if (!pci_assign_possible(pci_boot_address(at)) || (zero && !pci_is_multi(zero)))
 		return NULL;
 	struct function *f = pci_function_find(at);
 

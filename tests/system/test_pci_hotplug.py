@@ -64,7 +64,7 @@ def wait(m, what, timeout=40):
 
 
 def functions(m):
-    return m.run("ls /sys/bus/pci/devices").split()
+    return sorted(m.run("ls /sys/bus/pci/devices").split())
 
 
 def name(address):
@@ -117,7 +117,7 @@ def test_plugged(start, hot_disk, kind):
         assert plugged(m, "card")
     plug(m, second, "nvme", "disk", drive="hot", serial="hot")
     disk_works(m, hot_disk)
-    assert sorted(functions(m)) == sorted([*before, name(there)])
+    assert functions(m) == sorted([*before, name(there)])
     assert set(read(m, there, 0, ecam)) == {0x00101b36}
     unplug(m, "disk")
     assert functions(m) == before
@@ -173,3 +173,31 @@ def all_devices(devices):
     for d in devices:
         yield d
         yield from all_devices(d.get("pci_bridge", {}).get("devices", []))
+
+
+SLOT_CONTROL = 0x6c  # of QEMU's root port; bit 10 switches the slot's power off: PCI Express Base 3.0, 7.8.10
+
+
+@pytest.mark.parametrize("rule", ["class=0200, number=0, driver=conceal", "slot=01:00.0, driver=conceal"])
+def test_comes_back(rule):
+    """What the guest switches off and on again is the same function as before for every rule, on whatever bus it comes back."""
+    cards = ("-device", "e1000e,bus=port1,romfile=", "-device", "e1000e,bus=port2,romfile=")
+    with ScreenMachine("pci-back-" + rule.split("=")[0], words=("vmm.driver.pci=" + rule,), net="none", mem=512, machine="q35",
+                       kernel_args="+quiet iomem=relaxed pcie_ports=compat", extra=("-nic", "none", *PORTS, *NATIVE, *cards)) as m:
+        m.boot()
+        guestprogram.install(m, "poke", guestprogram.build("poke"))
+        hidden, other = (1, 0), (2, 0)
+        assert read(m, hidden) == [0xffffffff] * 2 and read(m, other) == [0x10d38086] * 2
+        for bus, address in ((1, hidden), (2, other)):
+            port = ECAM + (bus + 2 << 15)
+            control, numbers = (int(v, 16) for v in m.run(f"/tmp/poke r2:{port + SLOT_CONTROL:x} r4:{port + 0x18:x}").split())
+            for away in bus, 0x40, bus, 0x41:
+                m.run(f"/tmp/poke w2:{port + SLOT_CONTROL:x}:{control | 0x400:x}")
+                now = int(m.run(f"/tmp/poke r4:{port + 0x18:x}"), 16) >> 8 & 0xff
+                assert read(m, (now, 0)) == [0xffffffff] * 2  # and so the VMM knows that it is away
+                m.run(f"/tmp/poke w4:{port + 0x18:x}:{numbers & 0xff0000ff | away << 16 | away << 8:x} w2:{port + SLOT_CONTROL:x}:{control:x}")
+                for offset, value in ((8, 0x02000000), (0, 0x10d38086), (8, 0x02000000)):
+                    assert read(m, (away, 0), offset) == [value if address == other else 0xffffffff] * 2, (rule, bus, away, offset)
+            m.run(f"/tmp/poke w4:{port + 0x18:x}:{numbers:x}")
+        assert read(m, hidden) == [0xffffffff] * 2 and read(m, other) == [0x10d38086] * 2
+        assert m.vmm_log().count("8086:10D3] concealed") == 5
