@@ -221,6 +221,31 @@ def test_window_moves(poke):
                      f"r4:{ECAM + (0x10 << 15):x}") == [0xffffffff, 0x100e8086]
 
 
+@pytest.mark.parametrize("stub", [False, True])
+def test_function_zero(poke, stub):
+    """Without function 0 a guest looks for no other function of the device; stub=1 shows it something there."""
+    words = ("vmm.driver.pci=slot=00:10.0, driver=conceal" + (", stub=1" if stub else ""),)
+    extra = ("-nic", "none", "-device", "e1000,addr=10.0,multifunction=on,romfile=", "-device", "edu,addr=10.1", "-device", "edu,addr=11")
+    with Machine(f"pci-zero-{'stub' if stub else 'none'}", words=words, **(Q35 | {"extra": extra})) as m:
+        m.boot()
+        found = functions(m)
+        assert ("stub=1 shows it something there" in m.vmm_log()) == (not stub)
+        assert "[00:10.0/8086:100E] concealed" in m.vmm_log()
+        assert [a for a in found if a.startswith("0000:00:10")] == (["0000:00:10.0", "0000:00:10.1"] if stub else [])
+        assert "0000:00:11.0" in found
+        guestprogram.install(m, "poke", poke)
+        page = ECAM + (0x10 << 15)
+        zero = poked(m, port_address(0, 0x10, 0), "i4:cfc", port_address(0, 0x10, 0, 8), "i4:cfc", f"r4:{page:x}", f"r4:{page + 8:x}", f"r4:{page + 0x10:x}")
+        if not stub:
+            assert zero == [0xffffffff] * 5
+            return
+        assert zero == [0xfffe8086, 0xff000000, 0xfffe8086, 0xff000000, 0]
+        assert m.run("cat /sys/bus/pci/devices/0000:00:10.0/class /sys/bus/pci/devices/0000:00:10.0/resource | sort -u").split("\n") == [
+            "0x0000000000000000 0x0000000000000000 0x0000000000000000", "0xff0000"]
+        base = bars(found["0000:00:10.1"])[0][0]
+        assert poked(m, port_address(0, 0x10, 1, 4), "o2:cfc:2", f"r4:{base:x}", f"w4:{base + 4:x}:55", f"r4:{base + 4:x}") == [0x010000ed, 0xffffffaa]
+
+
 def test_no_rule():
     """Without a rule nothing of configuration space exits."""
     with Machine("pci-no-rule", **Q35) as m:
