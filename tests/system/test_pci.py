@@ -221,6 +221,60 @@ def test_window_moves(poke):
                      f"r4:{ECAM + (0x10 << 15):x}") == [0xffffffff, 0x100e8086]
 
 
+def regions(text):
+    """(memory, ports): the first addresses of base addresses 0 and 1 of an e1000 that a line of functions() names."""
+    numbers = [int(n, 16) for n in re.findall(r"0x[0-9a-f]{16}", text)]
+    return numbers[0], numbers[2]
+
+
+def mac_words(last):
+    """The receive address registers of an e1000 with the address 52:54:00:00:00:LAST."""
+    return [0x00005452, 0x80000000 | last << 8]
+
+
+def test_addresses_used_again(bare, poke):
+    """The guest puts a card at the addresses of a concealed one: it works there, and the concealed one stays what it was."""
+    words = ("vmm.driver.pci=slot=00:10.0, driver=conceal",)
+    with ScreenMachine("pci-again", words=words, **Q35) as m:
+        m.boot()
+        guestprogram.install(m, "poke", poke)
+        m.run("echo 0000:00:12.0 >/sys/bus/pci/drivers/e1000/unbind; true")
+        memory, ports = regions(bare["0000:00:10.0"])
+        old_memory, old_ports = regions(bare["0000:00:12.0"])
+
+        def put(new_memory, new_ports):
+            poked(m, port_address(0, 0x12, 0, 4), "o2:cfc:0", port_address(0, 0x12, 0, 0x10), f"o4:cfc:{new_memory:x}",
+                  port_address(0, 0x12, 0, 0x14), f"o4:cfc:{new_ports:x}", port_address(0, 0x12, 0, 4), "o2:cfc:3")
+
+        def address(at_memory, at_ports):
+            """The card's own address, through memory; and through ports, where QEMU's cards have nothing but zeros."""
+            return (poked(m, f"r4:{at_memory + 0x5400:x}", f"r4:{at_memory + 0x5404:x}"),
+                    poked(m, f"o4:{at_ports:x}:5400", f"i4:{at_ports + 4:x}", f"i2:{at_ports + 6:x}", f"i1:{at_ports + 1:x}"))
+
+        card, nothing = (mac_words(3), [0] * 3), ([0xffffffff] * 2, [0xffffffff, 0xffff, 0xff])
+        put(old_memory, old_ports)
+        assert address(old_memory, old_ports) == card
+        assert address(memory, ports) == nothing
+        assert "for another device" not in m.vmm_log()
+        put(memory, ports)
+        assert address(memory, ports) == card
+        log = m.vmm_log()
+        for bar in 0, 1:
+            assert log.count(f"[00:10.0/8086:100E] the guest uses the addresses of BAR{bar} for another device") == 1
+        # whatever the guest writes now, the concealed card does not come to life there
+        page = ECAM + (0x10 << 15)
+        poked(m, port_address(0, 0x10, 0, 4), "o2:cfc:7", f"w4:{page + 4:x}:7", f"w4:{page + 0x10:x}:{memory:x}", f"w4:{page + 0x14:x}:{ports | 1:x}")
+        for offset in 0, 4, 0x10, 0x14:
+            assert poked(m, port_address(0, 0x10, 0, offset), "i4:cfc", f"r4:{page + offset:x}") == [0xffffffff] * 2
+        assert address(memory, ports) == card
+        put(old_memory, old_ports)
+        assert address(old_memory, old_ports) == card
+        now = address(memory, ports)
+        assert now[1] == nothing[1] and not set(now[0]) & {*mac_words(1), *mac_words(3)}
+        mapped = {d["slot"]: [r["address"] for r in d["regions"]] for b in m.monitor.command("query-pci") for d in b["devices"] if b["bus"] == 0}
+        assert set(mapped[0x10]) == {-1} and {old_memory, old_ports} <= set(mapped[0x12])
+
+
 @pytest.mark.parametrize("stub", [False, True])
 def test_function_zero(poke, stub):
     """Without function 0 a guest looks for no other function of the device; stub=1 shows it something there."""
