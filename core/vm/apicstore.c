@@ -23,7 +23,7 @@ static inline uint64_t word_at(const volatile uint8_t *p)
 {
 	uint64_t value;
 
-	__asm__ volatile("movq %1, %0" : "=r"(value) : "m"(*(const volatile uint64_t(*)[1])p));
+	__asm__ volatile("movq %1, %0" : "=r"(value) : "m"(*(const volatile uint8_t(*)[8])p));
 	return value;
 }
 

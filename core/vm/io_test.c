@@ -16,7 +16,9 @@ static void nothing(void *arg, const struct io_access *io, uint32_t *value)
  * number of include/core/errno.h. */
 static void call_test_io(struct vcpu *v)
 {
-	v->gpr[GPR_RAX] = (uint64_t)-io_trap((uint16_t)v->gpr[GPR_RCX], 1, nothing, NULL);
+	int id = io_trap((uint16_t)v->gpr[GPR_RCX], 1, nothing, NULL);
+
+	v->gpr[GPR_RAX] = id < 0 ? (uint64_t)-id : 0;
 }
 VMCALL("test_io", call_test_io);
 #else

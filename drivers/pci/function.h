@@ -39,7 +39,7 @@ struct function {
 	struct pci_bars bars;
 	uint32_t boot_bars[PCI_BAR_COUNT]; /* registers as found; see pci_region_taken() */
 	struct claim claims[CLAIM_COUNT];
-	struct msi *msi;       /* drivers/pci/msi.c; NULL: nobody has asked for its messages */
+	struct msi *msi; /* drivers/pci/msi.c; NULL: nobody has asked for its messages */
 	/* what the rules said; stays when the function goes, for the case that it comes back */
 	bool returned; /* it is the one that was here before */
 	const struct pci_driver *assigned;

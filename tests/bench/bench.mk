@@ -34,3 +34,9 @@ bench: $(BENCH_IMAGES)
 
 bench-baseline: $(BENCH_IMAGES)
 	@B=$(B) $(PYTHON) tests/bench/bench.py --baseline $(ROWS)
+
+# For real machines: a program of Linux that measures CPUID in cycles.
+$(B)/cpuidloop: tools/cpuidloop.c
+	@mkdir -p $(@D)
+	@echo "  HOSTCC  $<"
+	@$(HOSTCC) -std=c17 -O2 -static $(WARN) -o $@ $<

@@ -5,7 +5,6 @@
 
 #define PORT_POST  0x80  /* a latch that nobody reads; DMA page register */
 #define PORT_EMPTY 0x2f0 /* no device of the emulators */
-#define PORT_LEAN  0x2f2 /* another one */
 
 GUEST_CASE(bench_io, "")
 {
@@ -13,12 +12,8 @@ GUEST_CASE(bench_io, "")
 
 	BENCH("out-passed", outb(PORT_POST, 0));
 	BENCH("in-passed", inb(PORT_POST));
-	if (bench_under_vmm()) {
+	if (bench_under_vmm())
 		bench_vmcall(bench_vmcall_number("test_io"), 0, PORT_EMPTY, 0);
-		bench_vmcall(bench_vmcall_number("test_io"), 1, PORT_LEAN, 0);
-	}
-	BENCH("out-trapped-lean", outb(PORT_LEAN, 0));
-	BENCH("in-trapped-lean", inb(PORT_LEAN));
 	BENCH("out-trapped", outb(PORT_EMPTY, 0));
 	BENCH("in-trapped", inb(PORT_EMPTY));
 	if (fadt) {
