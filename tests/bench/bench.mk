@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 BENCH_C    := $(sort $(wildcard tests/bench/*.c))
-BENCH_OBJS := $(BENCH_C:%.c=$(B)/%.o) $(GUEST_KERNEL:%.c=$(B)/%.o) $(GUEST_S:%.S=$(B)/%.S.o)
+BENCH_OBJS := $(BENCH_C:%.c=$(B)/%.o) $(GUEST_KERNEL:%.c=$(B)/%.o) $(GUEST_FUZZ:%.c=$(B)/%.o) $(GUEST_S:%.S=$(B)/%.S.o)
 
 $(B)/tests/bench/%.o: tests/bench/%.c
 	@mkdir -p $(@D)

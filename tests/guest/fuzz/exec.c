@@ -515,7 +515,7 @@ static void apic(const struct fuzz_op *op, struct fuzz_result *r)
 
 	/* Bochs ends, but for reads within the first 4 bytes of a register, and writes of all 4 */
 	if (is_intel() &&
-	    ((op->what % 8 == 2 && op->size == 8) || (op->what % 8 == 3 && op->size != 4)))
+	    ((op->what % 8 == 2 && op->size >= 4) || (op->what % 8 == 3 && op->size != 4)))
 		return;
 	if (is_intel())
 		at &= ~UINT64_C(0xc);

@@ -63,7 +63,7 @@ def run(name, words, patience, **options):
             while not re.search(r"fuzz end [^\n]*\n", m.text[max(0, seen - 200):]):
                 seen = len(m.text)
                 alive = m._read(1)
-                now, new = time.monotonic(), m.text[max(0, seen - 20):]
+                now, new = time.monotonic(), m.text[max(m.mark, seen - 20):]
                 since = now if len(m.text) != seen else since
                 if now - since > patience:
                     result.trouble = f"not a word for {patience} s"
