@@ -37,6 +37,18 @@ apt_own() {
 	fi
 }
 
+# apt_security: add Debian's security archive to the area of apt_own, for a system whose own sources leave it out, as a
+# system made by debootstrap has them. 0 when its lists could be fetched.
+apt_security() {
+	! grep -qs "$codename-security" "$apt_dir"/parts/* || return 1
+	for type in deb deb-src; do
+		echo "$type http://deb.debian.org/debian-security $codename-security main"
+	done >"$apt_dir/parts/security.list"
+	say APT "package lists of the security archive"
+	# shellcheck disable=SC2086
+	apt-get $apt_args -qq update >"$apt_dir/update.log" 2>&1
+}
+
 # The system's entries for release $1, component main, as files in $apt_dir/parts.
 apt_pick() {
 	rm -f "$apt_dir"/parts/*

@@ -9,8 +9,12 @@ meta=$1
 mkdir -p "$2"
 dir=$(cd "$2" && pwd)
 apt_own "$dir/../../apt"
-# shellcheck disable=SC2086
-image=$(apt-cache $apt_args depends "$meta" 2>/dev/null | awk '/Depends: linux-image-/ { print $2; exit }')
+find_image() {
+	# shellcheck disable=SC2086
+	image=$(apt-cache $apt_args depends "$meta" 2>/dev/null | awk '/Depends: linux-image-/ { print $2; exit }')
+}
+find_image
+[ -n "$image" ] || ! apt_security || find_image
 [ -n "$image" ] || die "package $meta cannot be had from this system's apt sources"
 say FETCH "$image"
 tmp=$dir/tmp
