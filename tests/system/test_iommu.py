@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from lib import checks, grubdisk, monitor
+from lib import checks, debugimage, grubdisk, monitor
 from lib.edu import ARGUMENTS, DEVICE, KERNEL_ARGS, SCRATCH, SLOT, Edu
 from lib.machine import Machine
 
@@ -237,6 +237,7 @@ class GrubEdu:
         for _ in range(50):
             if not int(self.grub.command(f"read_dword {self.bar + 0x98:#x}"), 16) & 1:
                 return
+            time.sleep(0.05)
         raise AssertionError("the device does not end its transfer")
 
     def copy(self, source, target):
@@ -280,3 +281,22 @@ def test_takeover(tmp_path):
         iommu.told(iommu.region)
         assert iommu.vmm_code() == code
         assert grub.command("read_dword 0xfed9001c") == "0xffffffff"
+
+
+@pytest.mark.parametrize("device", UNITS)
+def test_given_up(tmp_path, device):
+    """When the boot CPU is refused after the unit is on, the unit goes off again: the memory is the guest's then."""
+    elf = debugimage.refusing(str(tmp_path / "refused.elf"), 0)
+    path = str(tmp_path / "monitor")
+    with Machine(f"iommu-given-up-{device}", machine="q35", elf=elf, guest=grubdisk.make(str(tmp_path)),
+                 extra=("-device", device, *ARGUMENTS, *monitor.arguments(path))) as m:
+        for _ in range(60):
+            time.sleep(1)
+            if "Press c to continue" in m.vmm_log():
+                break
+        monitor.command(path, "sendkey c")
+        iommu = Iommu(m, device, str(tmp_path), GrubEdu(grubdisk.Grub(m, 60)))
+        assert f"DMA is confined by {iommu.name}" in m.vmm_log()
+        iommu.edu.grub.command("write_dword 0x21000000 0x12345678")
+        iommu.edu.copy(0x21000000, iommu.region + 0x40000)
+        assert iommu.edu.grub.command(f"read_dword {iommu.region + 0x40000:#x}") == "0x12345678"
