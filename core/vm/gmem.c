@@ -155,7 +155,10 @@ static volatile uint8_t *any_at(gpa_t gpa, unsigned size, bool *is_ram)
 	if ((gpa.a < region_base + region_size && gpa.a + size > region_base) ||
 	    gpa.a >> cpu_phys_bits())
 		return NULL; /* for the guest there is no memory where the VMM lives */
-	return vmmap_window(this_cpu()->index, gpa_to_hpa(gpa).a);
+	/* during start-up, where drivers look at their devices, no CPU has its block yet */
+	return vmmap_window(__atomic_load_n(&cpu_on_block, __ATOMIC_RELAXED) ? this_cpu()->index
+									     : 0,
+			    gpa_to_hpa(gpa).a);
 }
 
 /* RAM takes any access; registers get naturally aligned ones. */

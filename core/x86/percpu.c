@@ -13,6 +13,7 @@
 
 struct cpu *cpus[BOOT_MAX_CPUS];
 uint32_t cpu_count;
+bool cpu_on_block;
 
 _Static_assert(sizeof(struct cpu) <= CPU_SELF - CPU_STRUCT, "struct cpu fits its page");
 
@@ -75,6 +76,7 @@ void percpu_load(struct cpu *cpu)
 	uint32_t limit = sizeof(struct tss) - 1;
 	struct desc_ptr d = {sizeof(cpu->gdt) - 1, (uintptr_t)cpu->gdt};
 
+	__atomic_store_n(&cpu_on_block, true, __ATOMIC_RELAXED);
 	memset(&cpu->tss, 0, sizeof(cpu->tss));
 	cpu->tss.ist[IST_DF - 1] = (uintptr_t)(block + CPU_DF_STACK);
 	cpu->tss.ist[IST_NMI - 1] = (uintptr_t)(block + CPU_NMI_STACK);

@@ -67,6 +67,7 @@ struct cpu {
 
 extern struct cpu *cpus[]; /* by index; cpu_count of them */
 extern uint32_t cpu_count; /* all CPUs of the machine that will be used; set before they start */
+extern bool cpu_on_block;  /* start-up is over: whoever runs has a block, this_cpu() is right */
 
 static inline struct cpu **cpu_self(uint64_t block)
 {
