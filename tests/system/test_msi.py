@@ -51,8 +51,8 @@ def test_msix(mode, claim):
         lines = [line.split() for line in m.run("grep nvme /proc/interrupts").splitlines()]
         counts = {line[-1]: int(line[1]) + int(line[2]) for line in lines}
         assert all("PCI-MSI" in " ".join(line) for line in lines)
-        # one queue for each CPU, and that of commands to the controller
-        assert len(counts) == 3 and sum(counts.values()) > 100, lines
+        # one queue for each CPU, and that of commands to the controller; few interrupts, when reads are merged
+        assert len(counts) == 3 and sum(counts.values()) > 30, lines
         # nobody turned an interrupt off because it made no sense, and no NMI came that is not explained
         assert not re.search("nobody cared|NMI received|timeout", m.run("dmesg"))
         taken = "interrupts taken" in m.vmm_log()
