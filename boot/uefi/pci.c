@@ -202,15 +202,8 @@ static const char *name_of(UINTN i)
 	static char buffer[128];
 	struct text t = {buffer, sizeof(buffer)};
 	const struct pci_function *f = &taken[i].id;
-	if (f->address.segment != 0) {
-		put_hex(&t, f->address.segment, 4);
-		put_char(&t, ':');
-	}
-	put_hex(&t, f->address.bus, 2);
-	put_char(&t, ':');
-	put_hex(&t, f->address.device, 2);
-	put_char(&t, '.');
-	put_decimal(&t, f->address.function);
+
+	put_address(&t, &f->address);
 	put(&t, " (");
 	put_hex(&t, f->vendor, 4);
 	put_char(&t, ':');

@@ -51,15 +51,7 @@ static size_t subject(enum pci_key_number key, const struct pci_function *f, cha
 	*buffer = 0;
 	switch (key) {
 	case PCI_KEY_SLOT:
-		if (f->address.segment) {
-			put_hex(&t, f->address.segment, 4);
-			put_char(&t, ':');
-		}
-		put_hex(&t, f->address.bus, 2);
-		put_char(&t, ':');
-		put_hex(&t, f->address.device, 2);
-		put_char(&t, '.');
-		put_decimal(&t, f->address.function);
+		put_address(&t, &f->address);
 		break;
 	case PCI_KEY_CLASS:
 		put_hex(&t, f->class_code >> 8, 4);

@@ -3,6 +3,7 @@
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
+#include "drivers/pci_driver.h"
 
 /* Always terminated; what does not fit is dropped. */
 struct text {
@@ -42,4 +43,18 @@ static inline void put_decimal(struct text *t, uint32_t value)
 	} while (value);
 	while (n > 0)
 		put_char(t, digits[--n]);
+}
+
+/* bb:dd.f, the text of slot=; in front of it ssss: outside segment 0. */
+static inline void put_address(struct text *t, const struct pci_address *a)
+{
+	if (a->segment) {
+		put_hex(t, a->segment, 4);
+		put_char(t, ':');
+	}
+	put_hex(t, a->bus, 2);
+	put_char(t, ':');
+	put_hex(t, a->device, 2);
+	put_char(t, '.');
+	put_decimal(t, a->function);
 }
