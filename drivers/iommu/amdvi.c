@@ -40,28 +40,6 @@ static struct unit {
 
 static uint64_t (*device_table)[4]; /* of all units: what is in it does not depend on the unit */
 
-static uint64_t read64(const struct unit *u, uint32_t offset)
-{
-	return *(volatile const uint64_t *)(volatile const void *)(u->registers + offset);
-}
-
-static void write64(struct unit *u, uint32_t offset, uint64_t value)
-{
-	*(volatile uint64_t *)(volatile void *)(u->registers + offset) = value;
-}
-
-static int wait64(const struct unit *u, uint32_t offset, uint64_t mask, uint64_t value)
-{
-	uint64_t start = clock_us();
-
-	while ((read64(u, offset) & mask) != value) {
-		if (clock_us() - start > IOMMU_TIMEOUT_US)
-			return -ETIMEDOUT;
-		cpu_pause();
-	}
-	return 0;
-}
-
 /* ---- the unit's PCI function: MSI (PCI Local Bus 3.0, section 6.8.1) ---- */
 
 #define PCI_COMMAND  0x04
@@ -136,13 +114,13 @@ static int look_at(struct unit *u)
 	u->registers = vmmap_device(u->at->base, AMDVI_REGISTERS);
 	if (!u->registers)
 		return iommu_unusable(u->at->base, "cannot be mapped");
-	uint64_t control = read64(u, AMDVI_CONTROL);
+	uint64_t control = iommu_read64(u->registers, AMDVI_CONTROL);
 
 	if (control == UINT64_MAX)
 		return iommu_unusable(u->at->base, "does not answer");
 	if (control & AMDVI_CONTROL_ENABLE)
 		log_printf("AMD-Vi at %#lx: taken over from the firmware\n", u->at->base);
-	u->features = read64(u, AMDVI_FEATURES);
+	u->features = iommu_read64(u->registers, AMDVI_FEATURES);
 	uint64_t size =
 	    u->features & AMDVI_FEATURE_COUNTERS && u->at->base % AMDVI_REGISTERS_COUNTERS == 0
 		? AMDVI_REGISTERS_COUNTERS
@@ -246,7 +224,7 @@ static int run_commands(struct unit *u)
 	iommu_write_back(&u->waited, sizeof(u->waited));
 	amdvi_wait(next_command(u), virt_to_phys(&u->waited).a, 1);
 	iommu_write_back(u->commands, AMDVI_QUEUE_BYTES);
-	write64(u, AMDVI_COMMAND_TAIL, u->tail);
+	iommu_write64(u->registers, AMDVI_COMMAND_TAIL, u->tail);
 	while (!u->waited) {
 		if (clock_us() - start > IOMMU_TIMEOUT_US)
 			return -ETIMEDOUT;
@@ -283,39 +261,43 @@ static int flush(struct unit *u)
  */
 static int unit_on(struct unit *u)
 {
-	uint64_t control =
-	    (read64(u, AMDVI_CONTROL) & AMDVI_CONTROL_ENABLE) | amdvi_control(u->at->flags);
+	uint64_t control = (iommu_read64(u->registers, AMDVI_CONTROL) & AMDVI_CONTROL_ENABLE) |
+			   amdvi_control(u->at->flags);
 
 	/* command buffer and event log stand still while they are exchanged */
-	write64(u, AMDVI_CONTROL, control);
-	int err = wait64(u, AMDVI_STATUS, AMDVI_STATUS_COMMANDS | AMDVI_STATUS_EVENTS, 0);
+	iommu_write64(u->registers, AMDVI_CONTROL, control);
+	int err = iommu_wait64(u->registers, AMDVI_STATUS,
+			       AMDVI_STATUS_COMMANDS | AMDVI_STATUS_EVENTS, 0);
 
 	if (err)
 		return err;
-	write64(u, AMDVI_COMMAND_BASE, virt_to_phys(u->commands).a | AMDVI_QUEUE_LENGTH);
-	write64(u, AMDVI_COMMAND_HEAD, 0);
-	write64(u, AMDVI_COMMAND_TAIL, 0);
+	iommu_write64(u->registers, AMDVI_COMMAND_BASE,
+		      virt_to_phys(u->commands).a | AMDVI_QUEUE_LENGTH);
+	iommu_write64(u->registers, AMDVI_COMMAND_HEAD, 0);
+	iommu_write64(u->registers, AMDVI_COMMAND_TAIL, 0);
 	u->tail = 0;
-	write64(u, AMDVI_EVENT_BASE, virt_to_phys(u->events).a | AMDVI_QUEUE_LENGTH);
-	write64(u, AMDVI_EVENT_HEAD, 0);
-	write64(u, AMDVI_EVENT_TAIL, 0);
-	write64(u, AMDVI_STATUS, AMDVI_STATUS_OVERFLOW | AMDVI_STATUS_EVENT_INT);
+	iommu_write64(u->registers, AMDVI_EVENT_BASE,
+		      virt_to_phys(u->events).a | AMDVI_QUEUE_LENGTH);
+	iommu_write64(u->registers, AMDVI_EVENT_HEAD, 0);
+	iommu_write64(u->registers, AMDVI_EVENT_TAIL, 0);
+	iommu_write64(u->registers, AMDVI_STATUS, AMDVI_STATUS_OVERFLOW | AMDVI_STATUS_EVENT_INT);
 	/* no range that goes untranslated */
-	write64(u, AMDVI_EXCLUSION_BASE, 0);
-	write64(u, AMDVI_EXCLUSION_LIMIT, 0);
+	iommu_write64(u->registers, AMDVI_EXCLUSION_BASE, 0);
+	iommu_write64(u->registers, AMDVI_EXCLUSION_LIMIT, 0);
 	msi_set(u, u->faults_on);
-	write64(u, AMDVI_DEVICE_TABLE, virt_to_phys(device_table).a | AMDVI_TABLE_SIZE);
+	iommu_write64(u->registers, AMDVI_DEVICE_TABLE,
+		      virt_to_phys(device_table).a | AMDVI_TABLE_SIZE);
 	control |= AMDVI_CONTROL_COMMANDS | AMDVI_CONTROL_EVENTS | AMDVI_CONTROL_ENABLE;
 	if (u->faults_on)
 		control |= AMDVI_CONTROL_EVENT_INT;
-	write64(u, AMDVI_CONTROL, control);
+	iommu_write64(u->registers, AMDVI_CONTROL, control);
 	return flush(u);
 }
 
 static void amdvi_stop(void)
 {
 	for (unsigned i = 0; i < ivrs.unit_count; i++) {
-		write64(&units[i], AMDVI_CONTROL, amdvi_control(units[i].at->flags));
+		iommu_write64(units[i].registers, AMDVI_CONTROL, amdvi_control(units[i].at->flags));
 		msi_set(&units[i], false);
 	}
 }
@@ -355,31 +337,32 @@ static void take_event(struct unit *u, uint32_t head)
 static bool amdvi_pending(void *arg)
 {
 	struct unit *u = arg;
-	uint64_t status = read64(u, AMDVI_STATUS);
+	uint64_t status = iommu_read64(u->registers, AMDVI_STATUS);
 
 	if (!(status & (AMDVI_STATUS_EVENT_INT | AMDVI_STATUS_OVERFLOW)))
 		return false;
 	/* first the cause, then its events: what comes in between has a message of its own */
-	write64(u, AMDVI_STATUS, AMDVI_STATUS_EVENT_INT);
-	uint32_t head = (uint32_t)read64(u, AMDVI_EVENT_HEAD) % AMDVI_QUEUE_BYTES,
-		 tail = (uint32_t)read64(u, AMDVI_EVENT_TAIL) % AMDVI_QUEUE_BYTES;
+	iommu_write64(u->registers, AMDVI_STATUS, AMDVI_STATUS_EVENT_INT);
+	uint32_t head = (uint32_t)iommu_read64(u->registers, AMDVI_EVENT_HEAD) % AMDVI_QUEUE_BYTES,
+		 tail = (uint32_t)iommu_read64(u->registers, AMDVI_EVENT_TAIL) % AMDVI_QUEUE_BYTES;
 
 	while (head != tail) {
 		take_event(u, head);
 		head = (head + AMDVI_ENTRY_BYTES) % AMDVI_QUEUE_BYTES;
 	}
-	write64(u, AMDVI_EVENT_HEAD, head);
+	iommu_write64(u->registers, AMDVI_EVENT_HEAD, head);
 	if (status & AMDVI_STATUS_OVERFLOW) {
 		/* the log has stopped: start it anew (48882, section 2.5.2) */
-		uint64_t control = read64(u, AMDVI_CONTROL);
+		uint64_t control = iommu_read64(u->registers, AMDVI_CONTROL);
 
-		write64(u, AMDVI_CONTROL, control & ~AMDVI_CONTROL_EVENTS);
-		wait64(u, AMDVI_STATUS, AMDVI_STATUS_EVENTS, 0);
-		write64(u, AMDVI_EVENT_BASE, virt_to_phys(u->events).a | AMDVI_QUEUE_LENGTH);
-		write64(u, AMDVI_EVENT_HEAD, 0);
-		write64(u, AMDVI_EVENT_TAIL, 0);
-		write64(u, AMDVI_STATUS, AMDVI_STATUS_OVERFLOW);
-		write64(u, AMDVI_CONTROL, control);
+		iommu_write64(u->registers, AMDVI_CONTROL, control & ~AMDVI_CONTROL_EVENTS);
+		iommu_wait64(u->registers, AMDVI_STATUS, AMDVI_STATUS_EVENTS, 0);
+		iommu_write64(u->registers, AMDVI_EVENT_BASE,
+			      virt_to_phys(u->events).a | AMDVI_QUEUE_LENGTH);
+		iommu_write64(u->registers, AMDVI_EVENT_HEAD, 0);
+		iommu_write64(u->registers, AMDVI_EVENT_TAIL, 0);
+		iommu_write64(u->registers, AMDVI_STATUS, AMDVI_STATUS_OVERFLOW);
+		iommu_write64(u->registers, AMDVI_CONTROL, control);
 	}
 	return true;
 }

@@ -47,6 +47,18 @@ int iommu_registers(uint64_t base, uint64_t size, const struct mmio_ops *ops, vo
 	return 0;
 }
 
+int iommu_wait64(const volatile uint8_t *unit, uint32_t offset, uint64_t mask, uint64_t value)
+{
+	uint64_t start = clock_us();
+
+	while ((iommu_read64(unit, offset) & mask) != value) {
+		if (clock_us() - start > IOMMU_TIMEOUT_US)
+			return -ETIMEDOUT;
+		cpu_pause();
+	}
+	return 0;
+}
+
 int iommu_unusable(uint64_t base, const char *why)
 {
 	dma_cannot("the unit at %#lx %s", base, why);

@@ -41,6 +41,19 @@ extern const struct iommu_driver iommu_vtd, iommu_amdvi;
  * finds there; NULL: ones. 0 or -ENOSPC.
  */
 int iommu_registers(uint64_t base, uint64_t size, const struct mmio_ops *ops, void *arg);
+/* A register of 64 bits, at `offset` of a unit's. */
+static inline uint64_t iommu_read64(const volatile uint8_t *unit, uint32_t offset)
+{
+	return *(const volatile uint64_t *)(const volatile void *)(unit + offset);
+}
+
+static inline void iommu_write64(volatile uint8_t *unit, uint32_t offset, uint64_t value)
+{
+	*(volatile uint64_t *)(volatile void *)(unit + offset) = value;
+}
+
+/* Wait until its bits of `mask` are `value`. 0, or -ETIMEDOUT after IOMMU_TIMEOUT_US. */
+int iommu_wait64(const volatile uint8_t *unit, uint32_t offset, uint64_t mask, uint64_t value);
 /* Tell that a unit cannot be used. Returns -ENODEV. */
 int iommu_unusable(uint64_t base, const char *why);
 /* A line of the log for a fault, unless there were too many. Context: exit handler. */

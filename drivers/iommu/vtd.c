@@ -36,19 +36,9 @@ static uint32_t read32(const struct unit *u, uint32_t offset)
 	return *(volatile const uint32_t *)(volatile const void *)(u->registers + offset);
 }
 
-static uint64_t read64(const struct unit *u, uint32_t offset)
-{
-	return *(volatile const uint64_t *)(volatile const void *)(u->registers + offset);
-}
-
 static void write32(struct unit *u, uint32_t offset, uint32_t value)
 {
 	*(volatile uint32_t *)(volatile void *)(u->registers + offset) = value;
-}
-
-static void write64(struct unit *u, uint32_t offset, uint64_t value)
-{
-	*(volatile uint64_t *)(volatile void *)(u->registers + offset) = value;
 }
 
 /* Wait until the bits of `mask` are `value`. 0 or -ETIMEDOUT. */
@@ -57,18 +47,6 @@ static int wait32(const struct unit *u, uint32_t offset, uint32_t mask, uint32_t
 	uint64_t start = clock_us();
 
 	while ((read32(u, offset) & mask) != value) {
-		if (clock_us() - start > IOMMU_TIMEOUT_US)
-			return -ETIMEDOUT;
-		cpu_pause();
-	}
-	return 0;
-}
-
-static int wait64(const struct unit *u, uint32_t offset, uint64_t mask, uint64_t value)
-{
-	uint64_t start = clock_us();
-
-	while ((read64(u, offset) & mask) != value) {
 		if (clock_us() - start > IOMMU_TIMEOUT_US)
 			return -ETIMEDOUT;
 		cpu_pause();
@@ -109,7 +87,8 @@ static int look_at(struct unit *u)
 	u->registers = vmmap_device(u->at->base, u->at->size);
 	if (!u->registers)
 		return iommu_unusable(u->at->base, "cannot be mapped");
-	int err = vtd_caps(read64(u, VTD_CAP), read64(u, VTD_ECAP), &u->caps, &why);
+	int err = vtd_caps(iommu_read64(u->registers, VTD_CAP),
+			   iommu_read64(u->registers, VTD_ECAP), &u->caps, &why);
 
 	if (err == -ENODEV)
 		why = "does not answer";
@@ -125,13 +104,13 @@ static int look_at(struct unit *u)
 
 	if (status & VTD_TE) {
 		/* the mode of the root table cannot change while translation is on */
-		if (read64(u, VTD_RTADDR) & VTD_RTADDR_MODE)
+		if (iommu_read64(u->registers, VTD_RTADDR) & VTD_RTADDR_MODE)
 			return iommu_unusable(u->at->base, "is in scalable mode already");
 		log_printf("VT-d at %#lx: taken over from the firmware\n", u->at->base);
 		if (start_boot_info()->firmware == BOOT_UEFI)
 			ops = &shadow_ops;
-		vtd_shadow_init(&u->shadow, read32(u, VTD_VER), read64(u, VTD_CAP),
-				read64(u, VTD_ECAP), status, u->caps.iotlb_offset);
+		vtd_shadow_init(&u->shadow, read32(u, VTD_VER), iommu_read64(u->registers, VTD_CAP),
+				iommu_read64(u->registers, VTD_ECAP), status, u->caps.iotlb_offset);
 	}
 	uint64_t size = align_up(u->caps.registers_end, PAGE_SIZE);
 
@@ -236,15 +215,16 @@ static int queue_on(struct unit *u)
 
 	if (read32(u, VTD_GSTS) & VTD_QIE) {
 		/* what is in it must be done before it may be switched off (section 6.5.2) */
-		uint64_t tail = read64(u, VTD_IQT) & 0x7fff0;
+		uint64_t tail = iommu_read64(u->registers, VTD_IQT) & 0x7fff0;
 
-		wait64(u, VTD_IQH, 0x7fff0, tail);
+		iommu_wait64(u->registers, VTD_IQH, 0x7fff0, tail);
 		err = command(u, 0, VTD_QIE);
 	}
 	if (err)
 		return err;
-	write64(u, VTD_IQT, 0);
-	write64(u, VTD_IQA, virt_to_phys(u->queue).a); /* one page, descriptors of 128 bits */
+	iommu_write64(u->registers, VTD_IQT, 0);
+	iommu_write64(u->registers, VTD_IQA,
+		      virt_to_phys(u->queue).a); /* one page, descriptors of 128 bits */
 	return command(u, VTD_QIE, 0);
 }
 
@@ -258,7 +238,7 @@ static int flush_by_queue(struct unit *u)
 	vtd_flush_iotlb(u->queue[1], &u->caps);
 	vtd_wait(u->queue[2], virt_to_phys(&u->waited).a, 1);
 	iommu_write_back(u->queue, 3 * sizeof(u->queue[0]));
-	write64(u, VTD_IQT, 3 * sizeof(u->queue[0]));
+	iommu_write64(u->registers, VTD_IQT, 3 * sizeof(u->queue[0]));
 	while (!u->waited) {
 		if (clock_us() - start > IOMMU_TIMEOUT_US ||
 		    (read32(u, VTD_FSTS) & (VTD_FSTS_IQE | VTD_FSTS_ICE | VTD_FSTS_ITE)))
@@ -273,15 +253,15 @@ static int flush_by_registers(struct unit *u)
 	uint64_t iotlb = VTD_IOTLB_IVT | VTD_IOTLB_GLOBAL |
 			 (u->caps.drain_reads ? VTD_IOTLB_DR : 0) |
 			 (u->caps.drain_writes ? VTD_IOTLB_DW : 0);
-	int err = wait64(u, VTD_CCMD, VTD_CCMD_ICC, 0);
+	int err = iommu_wait64(u->registers, VTD_CCMD, VTD_CCMD_ICC, 0);
 
 	if (err)
 		return err;
-	write64(u, VTD_CCMD, VTD_CCMD_ICC | VTD_CCMD_GLOBAL);
-	if ((err = wait64(u, VTD_CCMD, VTD_CCMD_ICC, 0)) != 0)
+	iommu_write64(u->registers, VTD_CCMD, VTD_CCMD_ICC | VTD_CCMD_GLOBAL);
+	if ((err = iommu_wait64(u->registers, VTD_CCMD, VTD_CCMD_ICC, 0)) != 0)
 		return err;
-	write64(u, u->caps.iotlb_offset, iotlb);
-	return wait64(u, u->caps.iotlb_offset, VTD_IOTLB_IVT, 0);
+	iommu_write64(u->registers, u->caps.iotlb_offset, iotlb);
+	return iommu_wait64(u->registers, u->caps.iotlb_offset, VTD_IOTLB_IVT, 0);
 }
 
 /* ---- on and off ---- */
@@ -322,7 +302,7 @@ static int unit_on(struct unit *u)
 		err = queue_on(u);
 	if (err)
 		return err;
-	write64(u, VTD_RTADDR, u->root_table);
+	iommu_write64(u->registers, VTD_RTADDR, u->root_table);
 	err = command(u, VTD_SRTP, 0);
 	if (!err)
 		err = u->queue ? flush_by_queue(u) : flush_by_registers(u);
@@ -375,12 +355,12 @@ static bool vtd_pending(void *arg)
 	for (unsigned round = 0; round < FAULT_ROUNDS && (status & VTD_FSTS_PPF); round++) {
 		for (unsigned i = 0; i < u->caps.fault_records; i++) {
 			uint32_t at = u->caps.fault_offset + 16 * i;
-			uint64_t record[2] = {0, read64(u, at + 8)};
+			uint64_t record[2] = {0, iommu_read64(u->registers, at + 8)};
 			struct iommu_fault f;
 
 			if (!(record[1] >> 63))
 				continue;
-			record[0] = read64(u, at);
+			record[0] = iommu_read64(u->registers, at);
 			if (vtd_fault(record, &f))
 				iommu_log_fault("VT-d", u->at->base, u->at->segment, &f);
 			write32(u, at + 12, UINT32_C(1) << 31);
