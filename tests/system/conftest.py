@@ -32,6 +32,8 @@ def chosen_rows(config):
 def pytest_generate_tests(metafunc):
     if "row" in metafunc.fixturenames and not any("row" in m.args[0] for m in metafunc.definition.iter_markers("parametrize")):
         table = rows.BARE_ROWS if metafunc.module.__name__ == "test_bare" else chosen_rows(metafunc.config)
+        if hasattr(metafunc.module, "wants_row"):
+            table = [r for r in table if metafunc.module.wants_row(r)]
         metafunc.parametrize("row", row_params(table), scope="module")
 
 
