@@ -71,7 +71,7 @@ def system_tests(args):
     with tempfile.TemporaryDirectory() as tmp:
         report = os.path.join(tmp, "report.xml")
         env = dict(os.environ, PYTHONDONTWRITEBYTECODE="1")
-        status = subprocess.run([sys.executable, "-m", "pytest", "-v", "--tb=short", "--no-header", "-rs", "-n", str(min(2, os.cpu_count() or 1)), "--dist", "loadgroup", f"--junitxml={report}", *args],
+        status = subprocess.run([sys.executable, "-m", "pytest", "-v", "--tb=short", "--no-header", "-rs", "--durations=30", "-n", str(min(2, os.cpu_count() or 1)), "--dist", "loadgroup", f"--junitxml={report}", *args],
                                 stdin=subprocess.DEVNULL, cwd=os.path.join(TOP, "tests", "system"), env=env).returncode
         try:
             cases = list(xml.etree.ElementTree.parse(report).iter("testcase"))
