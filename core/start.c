@@ -31,9 +31,6 @@
 #include "core/x86/smp.h"
 #include "core/x86/trap.h"
 
-#define REGION_DEFAULT (16 * UINT64_C(0x100000))
-#define REGION_CPUS    16 /* CPUs that the default size provides for */
-#define REGION_PER_CPU UINT64_C(0x10000)
 #define PROMPT_SECONDS 30
 #define PROMPT_POLL_US 10000
 
@@ -104,16 +101,6 @@ static void report_config(void *arg, const struct config_error *e)
 static uint16_t serial_port(void)
 {
 	return (uint16_t)config.serial;
-}
-
-/* Size of the VMM's memory: a function of configuration and machine alone (hibernation). */
-static uint64_t region_bytes(uint32_t cpu_total)
-{
-	uint64_t size = config.memory ? config.memory : REGION_DEFAULT;
-
-	if (!config.memory && cpu_total > REGION_CPUS)
-		size += (cpu_total - REGION_CPUS) * REGION_PER_CPU;
-	return align_up(size, SIZE_2M);
 }
 
 static const void *map_table(void *arg, uint64_t pa, size_t len)
@@ -192,7 +179,7 @@ int start_early(const struct boot_info *bi)
 	}
 	if (boot.firmware == BOOT_UEFI)
 		return 0;
-	uint64_t size = region_bytes(cpus_in_machine());
+	uint64_t size = memmap_region_size(config.memory, cpus_in_machine());
 	int err = memmap_choose_region(boot.mmap, boot.mmap_count, size, SIZE_2M, SIZE_4G,
 				       &boot.region_base);
 

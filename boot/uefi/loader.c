@@ -5,18 +5,16 @@
 #include "boot/uefi/elf.h"
 #include "core/addr.h"
 #include "core/errno.h"
+#include "core/mm/memmap.h"
 
 #define ELF_NAME    "bitvisor.elf"
 #define CONFIG_NAME "bitvisor.conf"
 #define PROBE_NAME  "bitvisor.txt"
 
-#define ELF_SIZE_MAX       (UINTN)0x8000000
-#define PROBE_SIZE_MAX     0x40000
-#define REGION_MIB         16      /* in the default configuration */
-#define REGION_CPUS        16      /* this many are included */
-#define REGION_BYTES_A_CPU 0x10000 /* each further one */
-#define WAIT_SECONDS       30
-#define POLLS_A_SECOND     20
+#define ELF_SIZE_MAX   (UINTN)0x8000000
+#define PROBE_SIZE_MAX 0x40000
+#define WAIT_SECONDS   30
+#define POLLS_A_SECOND 20
 
 static EFI_GUID shell_parameters_guid = EFI_SHELL_PARAMETERS_PROTOCOL_GUID;
 
@@ -88,18 +86,6 @@ static EFI_STATUS load_config(struct start *start)
 	return start->config_is_known ? EFI_SUCCESS : s;
 }
 
-/* A function of configuration and number of CPUs only, so that hibernation images stay valid. */
-static UINT64 region_size(const struct start *start)
-{
-	UINT64 size = REGION_MIB << 20;
-	UINT64 cpus = start->info->cpu_count;
-	if (cpus > REGION_CPUS)
-		size += (cpus - REGION_CPUS) * REGION_BYTES_A_CPU;
-	if (start->loader.config.memory != CONFIG_MEMORY_AUTO)
-		size = start->loader.config.memory;
-	return align_up(size, SIZE_2M);
-}
-
 static EFI_STATUS load_image(struct start *start)
 {
 	struct elf_plan *plan = &start->plan;
@@ -111,7 +97,8 @@ static EFI_STATUS load_image(struct start *start)
 	if (EFI_ERROR(s))
 		return s;
 	enum elf_status status = elf_plan(file, size, plan);
-	start->region_size = region_size(start);
+	start->region_size =
+	    memmap_region_size(start->loader.config.memory, start->info->cpu_count);
 	if (status != ELF_OK) {
 		say(ELF_NAME ": %a", elf_status_text(status));
 		s = EFI_LOAD_ERROR;

@@ -1,6 +1,7 @@
 /* Memory-map surgery: E820 and UEFI maps as arrays of struct boot_mmap_entry. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "core/mm/memmap.h"
+#include "core/addr.h"
 #include "core/errno.h"
 #include "core/string.h"
 
@@ -8,6 +9,10 @@
 #define MIB  (1024 * KIB)
 #define GIB  (1024 * MIB)
 #define HALF (UINT64_C(1) << 63)
+
+#define REGION_DEFAULT (16 * MIB)
+#define REGION_CPUS    16 /* CPUs that the default size provides for */
+#define REGION_PER_CPU (64 * KIB)
 
 /* Ranges are handled by their last byte: an end of 2^64 has no representation, 2^64 - 1 has. */
 static uint64_t last_of(const struct boot_mmap_entry *entry)
@@ -265,6 +270,15 @@ int memmap_choose_region(const struct boot_mmap_entry *map, uint32_t count, uint
 		found = true;
 	}
 	return found ? 0 : -ENOMEM;
+}
+
+uint64_t memmap_region_size(uint64_t configured, uint32_t cpus)
+{
+	uint64_t size = configured ? configured : REGION_DEFAULT;
+
+	if (!configured && cpus > REGION_CPUS)
+		size += (cpus - REGION_CPUS) * REGION_PER_CPU;
+	return align_up(size, SIZE_2M);
 }
 
 uint64_t memmap_largest_region(const struct boot_mmap_entry *map, uint32_t count, uint64_t align,

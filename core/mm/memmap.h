@@ -49,6 +49,13 @@ bool memmap_is_normal(const struct boot_mmap_entry *map, uint32_t count);
 int memmap_choose_region(const struct boot_mmap_entry *map, uint32_t count, uint64_t size,
 			 uint64_t align, uint64_t limit, uint64_t *base);
 
+/*
+ * Size of the VMM's memory: a function of configuration and machine alone, so that a hibernated
+ * system finds it where it was. `configured`: vmm.memory in bytes, 0 for the default of 16 MiB, and
+ * 64 KiB for each CPU beyond 16. Multiple of 2 MiB.
+ */
+uint64_t memmap_region_size(uint64_t configured, uint32_t cpus);
+
 /* What memmap_choose_region() had to choose from: size of its largest candidate, 0 when there is
  * none. */
 uint64_t memmap_largest_region(const struct boot_mmap_entry *map, uint32_t count, uint64_t align,

@@ -827,6 +827,26 @@ static void test_random_maps(void **state)
 	}
 }
 
+/* The default, what was configured, and 64 KiB for each CPU beyond 16: never more than in
+ * proportion. */
+static void test_region_size(void **state)
+{
+	(void)state;
+	assert_int_equal(memmap_region_size(0, 1), 16 * M);
+	assert_int_equal(memmap_region_size(0, 16), 16 * M);
+	assert_int_equal(memmap_region_size(0, 17), 18 * M);
+	assert_int_equal(memmap_region_size(0, 64), 20 * M); /* 19 MiB, in pages of 2 MiB */
+	assert_int_equal(memmap_region_size(0, 256), 32 * M);
+	assert_int_equal(memmap_region_size(24 * M, 256), 24 * M);
+	assert_int_equal(memmap_region_size(9 * M, 1), 10 * M);
+	for (uint32_t n = 16; n < 256; n++) {
+		uint64_t size = memmap_region_size(0, n);
+
+		assert_true(size - 16 * M >= (n - 16) * 64 * K);
+		assert_true(size - 16 * M < (n - 16) * 64 * K + 2 * M);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -834,6 +854,7 @@ int main(void)
 	    cmocka_unit_test(test_choose_region), cmocka_unit_test(test_reserve),
 	    cmocka_unit_test(test_queries),       cmocka_unit_test(test_bios_views),
 	    cmocka_unit_test(test_efi),           cmocka_unit_test(test_random_maps),
+	    cmocka_unit_test(test_region_size),
 	};
 
 	return cmocka_run_group_tests_name("memmap", tests, NULL, NULL);
