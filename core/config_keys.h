@@ -124,6 +124,8 @@
 	NAMED("vmm.boot_drive", boot_drive, boot_drive, 0x80, 0xff, CONFIG_BOOT_DRIVE_AUTO, \
 		"BIOS: INT 13h number of the drive that the guest starts from. auto: the first hard disk " \
 		"that the VMM was not loaded from.") \
+	BOOL("vmm.status", status, 0, \
+		"1: programs of the guest may read what the VMM counts (VMM call get_status2).") \
 	BOOL("vmm.boot_active", boot_active, 0, \
 		"BIOS: start the active partition of the boot drive instead of its first sector.") \
 	STRING("vmm.boot_next", boot_next, 255, "auto", \

@@ -220,7 +220,10 @@ static void report_memory(void)
 	uint64_t image = boot.image_size ? boot.image_size : (uint64_t)(image_end - image_start),
 		 log = LOG_RING_PAGES * PAGE_SIZE, blocks = (uint64_t)cpu_count * CPU_BLOCK_SIZE,
 		 free = pages_available() * PAGE_SIZE;
+	struct nested_use use;
 
+	nested_use(&use);
+	log_printf("Nested tables: %u pages, %u large pages split\n", use.tables, use.splits);
 	log_printf("Memory: image %lu, log %lu, CPUs %lu, tables and drivers %lu, free %lu KiB\n",
 		   image >> 10, log >> 10, blocks >> 10,
 		   (boot.region_size - image - log - blocks - free) >> 10, free >> 10);

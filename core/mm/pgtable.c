@@ -40,6 +40,7 @@ static int split(struct pt *pt, uint64_t *entry, unsigned level)
 	if (f->is_present(old)) {
 		uint64_t *t = pt->at(pt->arg, table);
 
+		pt->splits++;
 		for (unsigned i = 0; i < ENTRIES; i++)
 			t[i] = f->leaf(leaf_pa(old, level) + i * level_size(level - 1), level - 1,
 				       f->perm(old), f->type(old));

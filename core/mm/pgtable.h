@@ -38,6 +38,7 @@ struct pt {
 	/* Audit: a right is gone that a CPU may have cached, be it that a leaf is removed, narrowed
 	 * or leads elsewhere, or that a table is taken out. NULL: nobody asks. */
 	void (*taken)(void *arg);
+	uint32_t splits; /* large pages that became a table so far */
 };
 
 /*

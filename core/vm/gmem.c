@@ -309,3 +309,22 @@ int gmem_read_linear(struct vcpu *v, gva_t la, void *to, size_t len)
 	}
 	return 0;
 }
+
+int gmem_write_linear(struct vcpu *v, gva_t la, const void *from, size_t len)
+{
+	const uint8_t *p = from;
+
+	while (len) {
+		struct gwalk_out out;
+		size_t part = PAGE_SIZE - (la.a & PAGE_MASK);
+
+		if (part > len)
+			part = len;
+		if (gmem_walk(v, la, GWALK_WRITE, &out) != 0 || gmem_write(out.gpa, p, part) != 0)
+			return -EFAULT;
+		p += part;
+		la.a += part;
+		len -= part;
+	}
+	return 0;
+}

@@ -45,3 +45,5 @@ void gmem_open_write(gpa_t gpa, unsigned size, uint64_t value);
 size_t gmem_fetch(struct vcpu *v, uint8_t bytes[15]);
 /* Copy from guest-linear memory with the guest's current rights; 0 or -EFAULT. */
 int gmem_read_linear(struct vcpu *v, gva_t la, void *to, size_t len);
+/* Copy to it, as far as it can be written: 0, or -EFAULT, and then the first part may be there. */
+int gmem_write_linear(struct vcpu *v, gva_t la, const void *from, size_t len);

@@ -52,8 +52,19 @@ static struct trap_list *traps = &trap_lists[0]; /* atomic */
  */
 static uint64_t stale;
 
+static uint32_t tables_used;
+
+static uint64_t table_alloc(void *arg)
+{
+	uint64_t pa = pages_table_alloc(arg);
+
+	tables_used += pa != 0;
+	return pa;
+}
+
 static void table_free(void *arg, uint64_t pa)
 {
+	tables_used--;
 	__atomic_store_n(pages_table_at(arg, pa), stale, __ATOMIC_RELEASE);
 	stale = pa;
 }
@@ -78,7 +89,7 @@ static void release_and_flush(bool flush)
 	}
 }
 
-static struct pt nested = {.alloc = pages_table_alloc,
+static struct pt nested = {.alloc = table_alloc,
 			   .free = table_free,
 			   .at = pages_table_at,
 			   .taken = AUDIT ? audit_taken : NULL};
@@ -224,7 +235,7 @@ int nested_init(const struct boot_mmap_entry *map, uint32_t count)
 {
 	nested.format = vmm_ops->nested_format;
 	nested.max_leaf_level = vmm_ops->nested_max_leaf();
-	nested.root = pages_table_alloc(NULL);
+	nested.root = table_alloc(NULL);
 	ones = pages_alloc(1, PAGE_SIZE);
 	if (!nested.root || !ones)
 		return -ENOMEM;
@@ -248,6 +259,12 @@ int nested_init(const struct boot_mmap_entry *map, uint32_t count)
 uint64_t nested_root(void)
 {
 	return nested.root;
+}
+
+void nested_use(struct nested_use *use)
+{
+	use->tables = __atomic_load_n(&tables_used, __ATOMIC_RELAXED);
+	use->splits = __atomic_load_n(&nested.splits, __ATOMIC_RELAXED);
 }
 
 /* Unmap [base, end) but for the VMM's region, which always reads as ones. */

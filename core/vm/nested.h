@@ -26,5 +26,10 @@ int nested_trap(gpa_t base, uint64_t size, unsigned perm, nested_handler handler
 bool nested_is_open(gpa_t gpa, bool write);
 /* A nested page fault or EPT violation. */
 enum exit_result nested_fault(struct vcpu *v, const struct mem_fault *f);
+/* Tables in use, of a page each, and large pages that were split so far. Any CPU. */
+struct nested_use {
+	uint32_t tables, splits;
+};
+void nested_use(struct nested_use *use);
 /* Memory types changed (the guest wrote an MTRR): rebuild what depends on them. VT-x only. */
 void nested_types_changed(void);

@@ -476,7 +476,7 @@ static unsigned instruction_length(struct vcpu *v, const struct exit_row *row, u
 	return (unsigned)length;
 }
 
-static unsigned row_of(uint64_t code)
+unsigned svm_exit_row(uint64_t code)
 {
 	if (__builtin_expect(code < SVM_EXIT_DENSE_COUNT, 1))
 		return (unsigned)code;
@@ -597,7 +597,7 @@ bool svm_exit_lean(struct vcpu *v)
 void svm_exit(struct vcpu *v)
 {
 	struct vmcb *b = svm_vmcb(v);
-	unsigned number = row_of(b->control.exitcode);
+	unsigned number = svm_exit_row(b->control.exitcode);
 	const struct exit_row *row = &rows[number];
 	enum exit_result result;
 

@@ -39,6 +39,8 @@ static inline void svm_clgi(void)
  */
 bool svm_exit_lean(struct vcpu *v);
 void svm_exit(struct vcpu *v);
+/* Index of an exit code in the table of exits and in struct vcpu.exit_count. Context: any. */
+unsigned svm_exit_row(uint64_t code);
 _Noreturn void svm_run_loop(struct vcpu *v);
 
 /* exit.c: RIP behind the exiting instruction of `length` bytes; interrupt shadow and TF as

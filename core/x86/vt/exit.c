@@ -498,6 +498,8 @@ static enum exit_result exit_unexpected(struct vcpu *v)
 	static uint64_t logged[2];
 	uint32_t reason = VT_REASON_BASIC(vt_read32(VMCS_EXIT_REASON));
 
+	if (reason < VT_REASON_COUNT)
+		v->exit_count[reason]++;
 	if (reason < 128 && !(logged[reason / 64] >> (reason % 64) & 1)) {
 		logged[reason / 64] |= UINT64_C(1) << (reason % 64);
 		log_printf("Unexpected exit %u at %#lx, qualification %#lx\n", reason,
