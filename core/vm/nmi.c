@@ -8,6 +8,7 @@
 #include "core/panic.h"
 #include "core/vm/handover.h"
 #include "core/vm/startup.h"
+#include "core/vm/sysmsr.h"
 #include "core/vm/emulate.h"
 #include "core/vmm_ops.h"
 #include "core/x86/apic.h"
@@ -114,6 +115,8 @@ void nmi_take_kicks(struct vcpu *v)
 	if (kicks == 0)
 		return;
 	kicks = __atomic_exchange_n(&v->kick, 0, __ATOMIC_SEQ_CST);
+	if (kicks & KICK_SYSMSR) /* until sysmsr_release(): this may be a thread's turn still */
+		__atomic_fetch_or(&v->kick, KICK_SYSMSR, __ATOMIC_RELAXED);
 	if (kicks & KICK_STOP)
 		panic_stop();
 	if (kicks & KICK_RETIRE)
@@ -164,6 +167,7 @@ void nmi_exit(struct vcpu *v, bool from_guest)
 	uint32_t seen =
 	    __atomic_exchange_n(&v->host_nmi, 0, __ATOMIC_ACQ_REL) + (from_guest ? 1 : 0);
 
+	sysmsr_release(v);
 	nmi_take_kicks(v);
 	if (v->mc_pending && vmm_ops->pending_event(v, &first)) {
 		/* no part of its delivery: it goes first, and the CPU comes back right behind it */

@@ -105,6 +105,7 @@ enum kick {
 	KICK_STARTUP = 1 << 2, /* INIT or start-up IPI in the mailbox */
 	KICK_NMI = 1 << 3,     /* deliver the NMI that waits behind another event */
 	KICK_RETIRE = 1 << 4,  /* out of the VMM: the start is given up */
+	KICK_SYSMSR = 1 << 5,  /* from the CPU itself, without NMI: see core/vm/sysmsr.h */
 };
 
 enum run_state {
@@ -153,7 +154,6 @@ struct vcpu {
 		uint32_t exceptions;  /* AMD-V: those that were intercepted before */
 	} step;
 
-	uint64_t exits;           /* all exits of this CPU */
-	uint32_t exit_count[192]; /* per vendor row of the exit table */
+	uint32_t exit_count[192]; /* per vendor row of the exit table; wraps */
 	uint64_t refused_writes;  /* guest writes into the VMM's region that were dropped */
 };

@@ -19,7 +19,7 @@ static long sys(long n, long a, long b, long c, long d, long e, long f)
 #define SYS_(n, a, b, c, d, e, f, ...)                                                             \
 	sys(n, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 
-static void say(const char *s)
+static __attribute__((unused)) void say(const char *s)
 {
 	long n = 0;
 
@@ -28,7 +28,7 @@ static void say(const char *s)
 	SYS(SYS_write, 1, s, n);
 }
 
-static void say_number(uint64_t v, unsigned base)
+static __attribute__((unused)) void say_number(uint64_t v, unsigned base)
 {
 	char text[24];
 	int i = 23;
