@@ -202,7 +202,7 @@ void schedule(void)
 
 	if (t)
 		thread_switch(&t->sp, t->cpu_sp);
-	else
+	else if (runqueue_has_work(&thread_queue))
 		give_turn();
 }
 

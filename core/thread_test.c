@@ -4,6 +4,7 @@
 #include "core/errno.h"
 #include "core/thread.h"
 #include "core/vm/vmcall.h"
+#include "core/x86/cpu.h"
 #include "core/x86/clock.h"
 #include "core/x86/percpu.h"
 
@@ -89,6 +90,27 @@ static __attribute__((noinline)) void use_up_stack(void *arg)
 	page[1] = *(uint8_t *)arg; /* no tail call */
 }
 
+static void nothing(void)
+{
+}
+
+static void after_exit(void)
+{
+	thread_after_exit();
+}
+
+/* TSC ticks of `n` calls. */
+static uint64_t cost(uint64_t n, void (*function)(void))
+{
+	uint64_t start = rdtsc();
+
+	for (uint64_t i = 0; i < n; i++) {
+		__asm__ volatile("" : "+r"(function)); /* a call, and each time */
+		function();
+	}
+	return rdtsc() - start;
+}
+
 /*
  * For tests. RBX: operation. RAX: 0, or an error number of include/core/errno.h.
  *  1 start RCX threads, each counts its turns
@@ -102,6 +124,8 @@ static __attribute__((noinline)) void use_up_stack(void *arg)
  *  8 use up a thread's stack
  *  9 longest turn of thread RCX so far: RCX = TSC ticks
  * 10 RCX = turns of the thread that has had fewest of the first RCX, RDX = most
+ * 11 schedule() RCX times, and what each exit does instead RCX times: RCX, RDX = TSC ticks of all,
+ *    without those of the loop
  */
 static void call_test_thread(struct vcpu *v)
 {
@@ -163,6 +187,11 @@ static void call_test_thread(struct vcpu *v)
 			*rcx = workers[i].turns < *rcx ? workers[i].turns : *rcx;
 			*rdx = workers[i].turns > *rdx ? workers[i].turns : *rdx;
 		}
+		break;
+	case 11:
+		n = *rcx;
+		*rcx = cost(n, schedule) - cost(n, nothing);
+		*rdx = cost(n, after_exit) - cost(n, nothing);
 		break;
 	default:
 		err = -EINVAL;

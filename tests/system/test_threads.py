@@ -9,7 +9,7 @@ import pytest
 from lib import debugimage, vmcall
 from lib.machine import Machine
 
-START, COUNT, STOP, SPIN, HOLD, WAITER, GIVE, OVERFLOW, LONGEST, RANGE = range(1, 11)
+START, COUNT, STOP, SPIN, HOLD, WAITER, GIVE, OVERFLOW, LONGEST, RANGE, COST = range(1, 12)
 WORKERS = 7
 
 
@@ -81,6 +81,19 @@ def test_threads(emu, cpus, tmp_path):
         test(m, STOP)
         test(m, COUNT, times=20 * WORKERS)
         assert "panic" not in m.vmm_log()
+
+
+def test_nothing_runnable(tmp_path):
+    """schedule() takes less than 20 instructions when no thread is there, or none can run; the end of an exit does not call it then."""
+    with machine("cost", "qemu", 1, icount=True) as m:
+        m.boot()
+        vmcall.install(m, tmp_path)
+        for _ in range(2):
+            _, scheduled, after_exit = test(m, COST, 1000)
+            assert 1 <= after_exit / 1000 <= 5
+            assert after_exit < scheduled < 20 * 1000, (scheduled, after_exit)
+            test(m, WAITER)  # one that waits, once it has had its first turn
+            test(m, COUNT, times=10)
 
 
 def test_wake_ups(tmp_path):
