@@ -59,6 +59,8 @@ GUEST_CASE(prefixes, "SDM 2A 2.1.1, APM 3 1.2")
 		for (unsigned i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
 			const struct prefix *p = &prefixes[i];
 
+			if (modes[m] == MODE_V86 && !word_number("v86", 1))
+				continue; /* the host knows an emulator that cannot */
 			if (p->only64 && modes[m] != MODE_64 && modes[m] != MODE_USER64)
 				continue;
 			run(modes[m], p, "cpuid", cpuid_bytes);
