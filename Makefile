@@ -84,6 +84,8 @@ help:
 	@echo "make check      host tests, fuzzers, document checks and the system tests"
 	@echo "make check-all  the same on the whole product of machines"
 	@echo "make bench      instructions of an exit, bare and under the VMM, on each emulator (bench-baseline: keep them)"
+	@echo "make bench-exits exits of a Linux guest at its boot and at work (bench-exits-baseline: keep those of the boots)"
+	@echo "make bench-presence memory, image, instructions of the start, dearest exits of a boot"
 	@echo "make soak       BOOTS=100 boots of mixed machines (EMU=qemu|bochs)"
 	@echo "make fuzz-guest OPS=100000000 random operations in the guest (EMU=qemu|bochs CPUS= SEED= KINDS=)"
 	@echo "make clean      remove what was built (deps stay)"

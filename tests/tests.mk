@@ -25,7 +25,7 @@ $(B)/host/test_%: tests/host/test_%.c $(B)/host/libpure.a $(HOST_DEPS_LIBS)
 
 # The last line of each of these is "N passed, N failed, N skipped"; the exit status tells the same.
 CHECK := $(PYTHON) tests/check.py
-IMAGES := $(B)/bitvisor.elf $(B)/loadvmm.efi $(B)/guest.elf $(B)/bench.elf $(B)/bitvisor-bench.elf
+IMAGES := $(B)/bitvisor.elf $(B)/loadvmm.efi $(B)/guest.elf $(B)/bench.elf $(B)/bitvisor-bench.elf $(B)/qemuexits.so
 
 # Documents and files that are generated: each of these is a check of its own, counted as one.
 DOC_CHECKS := check-doc-links check-config-docs check-docs

@@ -13,6 +13,25 @@ HEAD = """<!-- Generated from core/x86/*/exit.c and core/vm/msr_policy.c by `mak
 What makes the CPU leave the guest, and who answers. An exit that is *not enabled* is never asked for; when it
 comes all the same, it is logged. A *lean* exit is answered without switching what the hardware leaves the
 guest's.
+
+## Exits that cannot be avoided
+
+Without a rule and without a watched local APIC these are all that a guest causes. At work, behind its boot, an
+operating system causes the first two only; `tests/system/test_workloads.py` holds both.
+
+| VT-x | AMD-V | when, and why |
+|---|---|---|
+| CPUID | CPUID | always: features that do not work are hidden there; VT-x has no control for it |
+| XSETBV | XSETBV | once for each CPU: components without switched state are refused; VT-x has no control for it |
+| RDMSR, WRMSR | MSR | registers that are listed below and do not pass: at a CPU's start |
+| EPT_VIOLATION | NPF | first touch of a block of device memory, which has no entry in the nested tables yet |
+| IO | IOIO | the ACPI register that puts the machine to sleep, and PCI's port CFCh where rules exist |
+| CR_ACCESS | - | changes of CR0.CD, NW and NE, which an entry does not load |
+| INIT, SIPI | - | starts of other CPUs |
+| EXCEPTION_NMI, NMI_WINDOW, PREEMPTION_TIMER | NMI, IRET, EXCP1 | NMIs, which belong to the VMM; one that waits for the guest's handler to end |
+| INVD | INVD | it would lose what the VMM has written |
+| TASK_SWITCH | - | VT-x has no control for it |
+| VMCALL | VMMCALL | calls of the VMM |
 """
 
 VENDORS = (

@@ -40,3 +40,20 @@ $(B)/cpuidloop: tools/cpuidloop.c
 	@mkdir -p $(@D)
 	@echo "  HOSTCC  $<"
 	@$(HOSTCC) -std=c17 -O2 -static $(WARN) -o $@ $<
+
+# Exits of a Linux guest at its boot and at work, by the VMM's count and the emulator's.
+.PHONY: bench-exits bench-exits-baseline bench-presence
+bench-exits: $(B)/bitvisor.elf $(B)/loadvmm.efi $(GUESTS)
+	@B=$(B) $(PYTHON) tests/bench/workloads.py $(ROWS)
+
+bench-exits-baseline: $(B)/bitvisor.elf $(B)/loadvmm.efi $(GUESTS)
+	@B=$(B) $(PYTHON) tests/bench/workloads.py --baseline --work boot $(ROWS)
+
+# What the VMM's presence costs: memory, image, its start, the dearest exits of a boot.
+$(B)/qemuexits.so: tools/qemuexits.c
+	@mkdir -p $(@D)
+	@echo "  HOSTCC  $<"
+	@$(HOSTCC) -std=gnu17 -O2 -fPIC -shared -fvisibility=hidden $(WARN) -o $@ $<
+
+bench-presence: $(B)/bitvisor.elf $(B)/qemuexits.so $(GUESTS)
+	@B=$(B) $(PYTHON) tests/bench/presence.py

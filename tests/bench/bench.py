@@ -18,6 +18,9 @@ sys.path.insert(0, os.path.join(TOP, "tests", "system"))
 from lib import guestkernel  # noqa: E402
 from lib.machine import Machine  # noqa: E402
 
+sys.path.insert(0, HERE)
+import workloads  # noqa: E402
+
 BUILD = os.path.join(TOP, os.environ.get("B", "build"))
 GUEST = os.path.join(BUILD, "bench.elf")
 VMM = os.path.join(BUILD, "bitvisor-bench.elf")
@@ -48,21 +51,28 @@ class BenchError(Exception):
     """A run has not come to its end; the text says what is known."""
 
 
-def run(place, name, command="", **options):
-    """One run of the guest; returns {row: instructions}."""
+def start(place, name, command="", extra=(), **options):
+    """One run of the guest; returns (what it said, its cases, the folder of its logs)."""
     machine = Machine(f"bench-{place.name}-{name}", **({"mem": 128, "net": "none", "elf": VMM} | place.options | options))
     machine.options.guest = guestkernel.disk(machine.options.out, command, GUEST)
     if machine.options.emu == "qemu":
         machine.options.extra += ("-device", "isa-debug-exit,iobase=0xf4,iosize=1")
+    machine.options.extra += extra
     with machine as m:
         m.expect(r"guest: begin cpus \d+\r?\n", 240)
         guestkernel.await_end(m)
         text = m.text
     cases = {}
     guestkernel.parse(text, cases)
-    bad = [f"{n}: {c.status} {c.text}" for n, c in cases.items() if c.status not in ("pass", "skip")]
+    bad = [f"{n}: {c.status} {c.text} {c.fails or ''}" for n, c in cases.items() if c.status not in ("pass", "skip")]
     if bad or "guest: end" not in text:
         raise BenchError(f"{place.name}, {name}: {'; '.join(bad) or 'no end'}; logs in {machine.options.out}")
+    return text, cases, machine.options.out
+
+
+def run(place, name, command="", **options):
+    """The same; returns {row: instructions}."""
+    text, _, _ = start(place, name, command, **options)
     return {row: int(median) for row, median in re.findall(r"^value \S+ (\S+) (\d+) \d+ \d+\r?$", text, re.M)}
 
 
@@ -77,6 +87,28 @@ def measure(place):
     for row, value in trapped.items():
         rows[f"{row}, trapped"] = {"bare": bare[row], "vmm": value, "net": value - bare[row]}
     return rows
+
+
+def count_exits(place):
+    """What should cause no exit causes none, by the VMM's own counters (tests/bench/bench_exits.c); the case passes, or BenchError.
+
+    Returns ({exit: how often}, as the VMM counted; the same as the emulator has logged).
+    """
+    folder = os.path.join(TOP, "build", "test-logs", f"bench-{place.name}-exits")
+    log = os.path.join(folder, "exits.log")
+    is_qemu = place.options["emu"] == "qemu"
+    extra = (*workloads.EXIT_LOG, log) if is_qemu else ("debug: action=ignore, cpu0=report",)
+    _, cases, folder = start(place, "exits", "vmm=1 status=1 case=bench_exits", extra, words=("vmm.status=1",))
+    case = cases["bench_exits"]
+    if case.status != "pass":
+        raise BenchError(f"{place.name}, bench_exits: {case.status} {case.text}")
+    counted = {name: int(n) for name, n in (re.fullmatch(r"exits\.cpu0\.(\w+)=(\d+)", v).groups() for v in case.values)}
+    if is_qemu:
+        return counted, dict(workloads.logged(log, counted["VMMCALL"]))
+    log = os.path.join(folder, "bochs.log")
+    seen = dict(workloads.logged_bochs(log, "VMMCALL" if "cpu" in place.options else "VMCALL", counted))
+    os.remove(log)  # it is large
+    return counted, seen
 
 
 # What a CPU takes long for, or must wait for.
