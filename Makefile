@@ -79,6 +79,7 @@ help:
 	@echo "make docs       regenerate the documents that come from tables in the source"
 	@echo "make check-spin models of threads and their queue, verified by spin"
 	@echo "make check-cas  no compare-and-swap of the image has a branch"
+	@echo "make check-cpus no structure of the image grows faster than the number of CPUs"
 	@echo "make check-fuzz each fuzzer, briefly, on the same inputs each time"
 	@echo "make coverage   which lines of pure code the host tests run; fails below COVERAGE_MIN=95 per cent"
 	@echo "make check      host tests, fuzzers, document checks and the system tests"

@@ -5,7 +5,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MADT_MAX_CPUS    256
+#ifndef MADT_MAX_CPUS /* check-cpus builds with others */
+#define MADT_MAX_CPUS 256
+#endif
 #define MADT_MAX_IOAPICS 64
 #define MADT_MAX_NMIS    64
 #define MADT_UID_ALL     UINT32_C(0xffffffff)

@@ -7,7 +7,9 @@
 #define BOOT_MMAP_MAX    256
 #define BOOT_CMDLINE_MAX 2048
 #define BOOT_CONFIG_MAX  16384
-#define BOOT_MAX_CPUS    256
+#ifndef BOOT_MAX_CPUS /* check-cpus builds with others */
+#define BOOT_MAX_CPUS 256
+#endif
 #define BOOT_PCI_MAX     64
 #define BOOT_IMAGE_MAGIC UINT64_C(0x31303056424d4956) /* first eight bytes of struct boot_image */
 

@@ -10,6 +10,11 @@ check-build: | $(DEPS_READY)
 check-cas: $(B)/bitvisor.elf
 	@$(PYTHON) tests/build/check_cas.py $<
 
+# With more CPUs no structure of the image grows faster than their number.
+.PHONY: check-cpus
+check-cpus: | $(CONFIG_H) $(DEPS_READY)
+	@$(PYTHON) tests/build/check_cpus.py $(CC) $(VMM_CFLAGS)
+
 # Each header of these rooms compiles alone, but for lists that are included several times with a macro.
 LISTS      := core/vm/features_table.h core/x86/svm/exit_codes.h core/x86/vt/exit_reasons.h core/x86/vt/vmcs_fields.h
 HEADERS    := $(filter-out $(LISTS),$(sort $(shell find include core drivers -name '*.h')))
