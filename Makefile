@@ -79,6 +79,7 @@ help:
 	@echo "make docs       regenerate the documents that come from tables in the source"
 	@echo "make check-spin models of threads and their queue, verified by spin"
 	@echo "make check-cas  no compare-and-swap of the image has a branch"
+	@echo "make check-exit-path  no locked instruction on the path that every exit takes"
 	@echo "make check-cpus no structure of the image grows faster than the number of CPUs"
 	@echo "make check-fuzz each fuzzer, briefly, on the same inputs each time"
 	@echo "make coverage   which lines of pure code the host tests run; fails below COVERAGE_MIN=95 per cent"

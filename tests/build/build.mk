@@ -10,6 +10,11 @@ check-build: | $(DEPS_READY)
 check-cas: $(B)/bitvisor.elf
 	@$(PYTHON) tests/build/check_cas.py $<
 
+# The path that every exit takes has no locked instruction.
+.PHONY: check-exit-path
+check-exit-path: $(B)/bitvisor.elf
+	@$(PYTHON) tests/build/check_exit_path.py $<
+
 # With more CPUs no structure of the image grows faster than their number.
 .PHONY: check-cpus
 check-cpus: | $(CONFIG_H) $(DEPS_READY)
