@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from lib.machine import TOP
+from lib import guestprogram
+from lib.machine import TOP, Machine
 
 sys.path.insert(0, os.path.join(TOP, "tests", "bench"))
 import workloads  # noqa: E402
@@ -75,8 +76,10 @@ def test_status_call():
                               ("ffffffff80000000", 65536), ("8000000000000000", 65536)):
             became, said, *changed = buffer(address, size)
             assert became == "refused" and abs(int(said) - length) < 64 and not changed, (address, size, became, said, changed)
-    with workloads.booted(workloads.place("amdv-bios-1cpu"), "status-off", words=("vmm.status=0",)) as (g, _):
-        assert g.m.run("/tmp/status vmmcall READ-ONLY 123") == f"none {0x123}"
+    with Machine("status-off") as m:
+        m.boot()
+        guestprogram.install(m, "status", guestprogram.build("status"))
+        assert m.run("/tmp/status vmmcall READ-ONLY 123") == f"none {0x123}"
 
 
 @pytest.mark.parametrize("n, said", [(100, 0), (101, 0), (102, 1)])
