@@ -54,20 +54,20 @@ bool mtrr_guest_write(uint32_t index, uint64_t value)
 {
 	struct mtrr_state next;
 	enum mtrr_type type;
-	uint64_t old = 0;
 
 	spinlock_take(&lock);
 	next = state;
-	mtrr_msr_read(&state, index, &old);
 	if (mtrr_msr_write(&next, index, value) != 0) {
 		spinlock_release(&lock);
 		return false;
 	}
 	if (vmm_ops->nested_has_types) {
 		/* the registers stay the VMM's; the guest's types come from the nested tables */
+		bool same = mtrr_same_types(&state, &next);
+
 		state = next;
 		spinlock_release(&lock);
-		if (old != value)
+		if (!same)
 			nested_types_changed();
 		return true;
 	}

@@ -219,13 +219,20 @@ static int map_guest(uint64_t base, uint64_t end)
 	return err;
 }
 
-/* RAM and the VMM's region. */
-static int map_all(void)
+static int map_ram(void)
 {
 	int err = 0;
 
 	for (uint32_t i = 0; i < ram_count && !err; i++)
 		err = map_guest(ram[i].base, ram[i].base + ram[i].size);
+	return err;
+}
+
+/* The VMM's region, once: nothing else is ever mapped there. */
+static int map_region(void)
+{
+	int err = 0;
+
 	for (uint64_t a = region_base; a < region_base + region_size && !err; a += PAGE_SIZE)
 		err = pt_map(&nested, a, virt_to_phys(ones).a, PAGE_SIZE, PT_RX, PT_WB);
 	return err;
@@ -253,7 +260,9 @@ int nested_init(const struct boot_mmap_entry *map, uint32_t count)
 			ram[ram_count++] =
 			    (struct boot_mmap_entry){.base = base, .size = end - base};
 	}
-	return map_all();
+	int err = map_ram();
+
+	return err ? err : map_region();
 }
 
 uint64_t nested_root(void)
@@ -301,7 +310,7 @@ static int start_anew(void)
 	drop_touched();
 	release_and_flush(true);
 	spinlock_take(&lock);
-	return map_all();
+	return map_ram();
 }
 
 /* The largest aligned block around `gpa` that is free of the VMM, of traps and of anything mapped.

@@ -165,6 +165,31 @@ uint64_t mtrr_uniform_range(const struct mtrr_state *m, gpa_t gpa, gpa_t limit,
 	return end - gpa.a;
 }
 
+static uint64_t var_effect(const struct mtrr_state *m, unsigned int i, uint64_t value)
+{
+	return m->var[i].mask & MTRR_PHYSMASK_VALID ? value : 0;
+}
+
+bool mtrr_same_types(const struct mtrr_state *a, const struct mtrr_state *b)
+{
+	uint64_t on = a->def_type | b->def_type;
+
+	if (!(on & MTRR_DEF_TYPE_E))
+		return true;
+	if (a->def_type != b->def_type)
+		return false;
+	for (unsigned int i = 0; on & MTRR_DEF_TYPE_FE && i < MTRR_FIXED_MAX; i++) {
+		if (a->fixed[i] != b->fixed[i])
+			return false;
+	}
+	for (unsigned int i = 0; i < var_count(a); i++) {
+		if (var_effect(a, i, a->var[i].mask) != var_effect(b, i, b->var[i].mask) ||
+		    var_effect(a, i, a->var[i].base) != var_effect(b, i, b->var[i].base))
+			return false;
+	}
+	return true;
+}
+
 /* Index into fixed[] of a fixed-range register, or -1. */
 static int fixed_index(const struct mtrr_state *m, uint32_t index)
 {

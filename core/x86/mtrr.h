@@ -52,6 +52,13 @@ enum mtrr_type mtrr_type_of(const struct mtrr_state *m, gpa_t gpa);
 uint64_t mtrr_uniform_range(const struct mtrr_state *m, gpa_t gpa, gpa_t limit,
 			    enum mtrr_type *type);
 
+/*
+ * True when both surely give the same types to all addresses: nothing differs but registers that
+ * have no effect in either (all are off, fixed ranges are, a pair is not valid). For states of one
+ * CPU.
+ */
+bool mtrr_same_types(const struct mtrr_state *a, const struct mtrr_state *b);
+
 /* True when `index` is one of the registers this state holds (MTRRCAP included). */
 bool mtrr_msr_known(const struct mtrr_state *m, uint32_t index);
 

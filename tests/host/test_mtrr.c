@@ -157,6 +157,58 @@ static void runs_with_holes(void **state)
 }
 
 /* A PC with 8 GiB as firmware sets it up: WB below 2 GiB and above 4 GiB, UC between. */
+/* "The same" is never said of states that differ somewhere; it is said of what has no effect. */
+static void same_types(void **state)
+{
+	unsigned int said = 0;
+
+	(void)state;
+	for (int round = 0; round < 4000; round++) {
+		struct mtrr_state a = random_state(false), b = a, other = random_state(false);
+		unsigned int i = (unsigned int)(random64() % MTRR_VAR_MAX);
+
+		switch (random64() % 4) {
+		case 0:
+			b.var[i].base = other.var[i].base;
+			break;
+		case 1:
+			b.var[i].mask = other.var[i].mask;
+			break;
+		case 2:
+			b.fixed[i % MTRR_FIXED_MAX] = other.fixed[0];
+			break;
+		default:
+			b.def_type = other.def_type;
+			break;
+		}
+		if (!mtrr_same_types(&a, &b))
+			continue;
+		said++;
+		for (int k = 0; k < 50; k++) {
+			uint64_t at = k % 2 ? random64() & 0xffffffff : random64() & 0xfffff;
+
+			assert_int_equal(reference(&a, at), reference(&b, at));
+		}
+	}
+	assert_true(said > 500);
+	struct mtrr_state a = {.cap = 2 | MTRR_CAP_FIX, .def_type = MTRR_WB | E, .phys_bits = 36},
+			  b = a;
+
+	b.var[1].base = 0x12345000 | MTRR_WC; /* not valid */
+	b.fixed[3] = 0x0606060606060606;      /* off */
+	assert_true(mtrr_same_types(&a, &b));
+	b.var[1].mask = 0xffffff000 | V;
+	assert_false(mtrr_same_types(&a, &b));
+	b = a;
+	b.def_type = MTRR_WB | E | FE;
+	assert_false(mtrr_same_types(&a, &b));
+	b.def_type = MTRR_UC; /* all are off, which is UC as well: not looked into */
+	assert_false(mtrr_same_types(&a, &b));
+	a.def_type = 0;
+	b.var[0].mask = V;
+	assert_true(mtrr_same_types(&a, &b));
+}
+
 static void typical_pc(void **state)
 {
 	struct mtrr_state m = {.phys_bits = 39, .cap = 0xd0a, .def_type = E | FE | MTRR_UC};
@@ -282,6 +334,7 @@ int main(void)
 	    cmocka_unit_test(types_match_reference),
 	    cmocka_unit_test(runs_are_longest),
 	    cmocka_unit_test(runs_with_holes),
+	    cmocka_unit_test(same_types),
 	    cmocka_unit_test(typical_pc),
 	    cmocka_unit_test(overlaps),
 	    cmocka_unit_test(guest_writes),
