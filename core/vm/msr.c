@@ -149,6 +149,8 @@ static enum exit_result emulate_write(struct vcpu *v, uint32_t index, uint64_t v
 			return emulate_gp(v);
 		return write_done(v, wrmsr_safe(index, value));
 	case MSR_EMU_X2APIC_ICR:
+		if (startup_x2apic_faults(v, value))
+			return emulate_gp(v);
 		if (startup_icr(v, (uint32_t)(value >> 32), (uint32_t)value))
 			return EXIT_ADVANCE;
 		return write_done(v, wrmsr_safe(index, value));

@@ -1,4 +1,5 @@
-/* CPU start-up: INIT and start-up IPIs, so that no CPU ever leaves the VMM. */
+/* CPU start-up: INIT and start-up IPIs, so that no CPU ever leaves the VMM; and the guest's NMIs.
+ */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "core/vm/startup.h"
 #include "core/cas.h"
@@ -30,6 +31,11 @@ enum {
 	APIC_TIMER_DIVIDE = 0x3e0
 };
 #define LVT_MASKED 0x10000u
+
+/* struct vcpu.sipi_vector. Only an INIT empties it: a CPU takes the first start-up IPI behind one.
+ */
+#define SIPI_POSTED 0x100u
+#define SIPI_TAKEN  0x200u
 
 static bool use_icr;
 static bool cpu_waits; /* wait-for-SIPI is a state of the guest's CPU, not a loop of the VMM */
@@ -181,17 +187,42 @@ static bool is_target(uint32_t index, uint32_t self, uint32_t destination, uint3
 static void post_init(struct vcpu *v)
 {
 	__atomic_store_n(&v->sipi_vector, 0, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&v->nmi_posted, 0, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&v->init_pending, 1, __ATOMIC_SEQ_CST);
+}
+
+/* Does the CPU wait for a start-up IPI, or is about to? */
+static bool will_wait(const struct vcpu *v)
+{
+	return __atomic_load_n(&v->init_pending, __ATOMIC_SEQ_CST) ||
+	       __atomic_load_n(&v->run_state, __ATOMIC_SEQ_CST) == RUN_WAIT_FOR_SIPI;
 }
 
 static void post_sipi(struct vcpu *v, uint8_t vector)
 {
 	uint32_t none = 0;
 
-	/* taken by a CPU that waits for it or is about to; others ignore it (SDM 3A 9.4.3) */
-	if (v->run_state == RUN_WAIT_FOR_SIPI ||
-	    __atomic_load_n(&v->init_pending, __ATOMIC_SEQ_CST))
-		cas32(&v->sipi_vector, &none, 0x100u | vector);
+	if (will_wait(v)) /* others ignore it (SDM 3A 9.4.3) */
+		cas32(&v->sipi_vector, &none, SIPI_POSTED | vector);
+}
+
+/*
+ * The guest's NMIs go by the mailbox, too: hardware would make one of an NMI of the guest's and one
+ * of the VMM's. A CPU that waits ignores them (SDM 3A 9.4.3), until its start-up IPI is posted.
+ */
+static void post_nmi(struct vcpu *v)
+{
+	if (!will_wait(v) || __atomic_load_n(&v->sipi_vector, __ATOMIC_SEQ_CST))
+		__atomic_fetch_add(&v->nmi_posted, 1, __ATOMIC_SEQ_CST);
+}
+
+/* One for the guest's handler and one that waits behind it, as in a CPU. */
+static void take_nmis(struct vcpu *v)
+{
+	uint32_t count = __atomic_exchange_n(&v->nmi_posted, 0, __ATOMIC_SEQ_CST);
+
+	for (uint32_t i = 0; i < count && i < 2; i++)
+		vmm_ops->inject_nmi(v);
 }
 
 bool startup_icr(struct vcpu *v, uint32_t destination, uint32_t icr)
@@ -200,7 +231,7 @@ bool startup_icr(struct vcpu *v, uint32_t destination, uint32_t icr)
 	bool x2apic = (v->apic_base & APIC_BASE_EXTD) != 0;
 	uint32_t self = this_cpu()->index;
 
-	if (mode != APIC_MODE_INIT && mode != APIC_MODE_STARTUP)
+	if (!startup_icr_is_own(icr))
 		return false;
 	if (mode == APIC_MODE_INIT && (icr & APIC_ICR_LEVEL) && !(icr & APIC_ICR_ASSERT))
 		return true; /* INIT level de-assert: synchronises arbitration IDs, nothing else */
@@ -211,10 +242,14 @@ bool startup_icr(struct vcpu *v, uint32_t destination, uint32_t icr)
 			continue;
 		if (mode == APIC_MODE_INIT)
 			post_init(t);
-		else
+		else if (mode == APIC_MODE_STARTUP)
 			post_sipi(t, (uint8_t)icr);
+		else
+			post_nmi(t);
 		if (i != self)
 			nmi_kick(i, KICK_STARTUP);
+		else /* no NMI: it is looked at before the next entry */
+			__atomic_fetch_or(&v->kick, KICK_STARTUP, __ATOMIC_SEQ_CST);
 	}
 	return true;
 }
@@ -303,6 +338,10 @@ void startup_take_init(struct vcpu *v)
 {
 	struct vcpu_state s;
 
+	/* in this order: what is posted from here on finds a CPU that waits */
+	__atomic_store_n(&v->run_state, this_cpu()->index == 0 ? RUN_GUEST : RUN_WAIT_FOR_SIPI,
+			 __ATOMIC_SEQ_CST);
+	__atomic_store_n(&v->init_pending, 0, __ATOMIC_SEQ_CST);
 	state_after_init(v, &s);
 	if (use_icr) {
 		apic_reset();
@@ -311,7 +350,6 @@ void startup_take_init(struct vcpu *v)
 	}
 	vmm_ops->state_set(v, &s);
 	v->nmi_blocked = v->nmi_pending = false;
-	v->run_state = this_cpu()->index == 0 ? RUN_GUEST : RUN_WAIT_FOR_SIPI;
 }
 
 void startup_take_sipi(struct vcpu *v, uint8_t vector)
@@ -334,13 +372,15 @@ void startup_check(struct vcpu *v)
 {
 	for (;;) {
 		nmi_take_kicks(v);
-		if (__atomic_exchange_n(&v->init_pending, 0, __ATOMIC_SEQ_CST))
+		if (__atomic_load_n(&v->init_pending, __ATOMIC_SEQ_CST))
 			startup_take_init(v);
-		if (v->run_state != RUN_WAIT_FOR_SIPI || cpu_waits)
+		if (v->run_state != RUN_WAIT_FOR_SIPI || cpu_waits) {
+			take_nmis(v);
 			return;
-		uint32_t sipi = __atomic_exchange_n(&v->sipi_vector, 0, __ATOMIC_SEQ_CST);
+		}
+		uint32_t sipi = __atomic_load_n(&v->sipi_vector, __ATOMIC_SEQ_CST);
 
-		if (sipi) {
+		if (sipi & SIPI_POSTED && !cas32(&v->sipi_vector, &sipi, SIPI_TAKEN)) {
 			/* while it waited it ignored NMIs (SDM 3A 9.4.3), and those of kicks have
 			 * merged */
 			nmi_forget(v);
@@ -425,7 +465,5 @@ static enum exit_result apic_page_write(struct vcpu *v, const struct mem_fault *
 		apicstore_learn(v, &w, bytes);
 	vmm_ops->advance(v, w.length);
 	apic_store(v, offset, value);
-	if (v->init_pending)
-		startup_check(v);
 	return EXIT_RESUME;
 }

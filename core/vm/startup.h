@@ -1,4 +1,5 @@
-/* CPU start-up: INIT and start-up IPIs, so that no CPU ever leaves the VMM. */
+/* CPU start-up: INIT and start-up IPIs, so that no CPU ever leaves the VMM; and the guest's NMIs.
+ */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #pragma once
 #include <stdbool.h>
@@ -22,8 +23,8 @@ bool startup_waits_in_cpu(const struct vcpu *v);
 bool startup_uses_icr(void);
 /*
  * The guest writes its ICR: `destination` as the APIC's mode has it, `icr` the low half. Returns
- * true when the message was an INIT or start-up IPI and has been carried out; else the caller sends
- * it.
+ * true when the message was an INIT, start-up IPI or NMI and has been carried out; else the caller
+ * sends it. What this CPU has sent itself is looked at by startup_check().
  */
 bool startup_icr(struct vcpu *v, uint32_t destination, uint32_t icr);
 /* This CPU got an INIT (exit, mailbox, or #SX): state as after INIT; all but the boot CPU then wait
@@ -45,7 +46,7 @@ static inline bool startup_icr_is_own(uint32_t icr)
 {
 	unsigned mode = APIC_ICR_MODE(icr);
 
-	return mode == APIC_MODE_INIT || mode == APIC_MODE_STARTUP;
+	return mode == APIC_MODE_INIT || mode == APIC_MODE_STARTUP || mode == APIC_MODE_NMI;
 }
 
 /* May this value go to the xAPIC register at `offset` without more ado? */
@@ -55,14 +56,18 @@ static inline bool startup_store_is_plain(uint32_t offset, uint32_t value)
 	       (offset != APIC_ICR_LOW || !startup_icr_is_own(value));
 }
 
+/* Does WRMSR of the x2APIC's ICR fault with this value? Reserved bits and mode: SDM 3A 11.12.1. */
+static inline bool startup_x2apic_faults(const struct vcpu *v, uint64_t value)
+{
+	return value & X2APIC_ICR_RESERVED ||
+	       (v->apic_base & (APIC_BASE_EN | APIC_BASE_EXTD)) != (APIC_BASE_EN | APIC_BASE_EXTD);
+}
+
 /*
- * May this value go to the x2APIC's ICR without more ado? It cannot fault then: a fixed message or
- * an NMI, and no reserved bit (SDM 3A figure 11-28).
+ * May this value go to the x2APIC's ICR without more ado? It cannot fault then: a fixed message
+ * without a reserved bit (SDM 3A figure 11-28).
  */
 static inline bool startup_x2apic_is_plain(const struct vcpu *v, uint64_t value)
 {
-	unsigned mode = APIC_ICR_MODE((uint32_t)value);
-
-	return (mode == 0 || mode == APIC_MODE_NMI) && !(value & X2APIC_ICR_RESERVED) &&
-	       (v->apic_base & (APIC_BASE_EN | APIC_BASE_EXTD)) == (APIC_BASE_EN | APIC_BASE_EXTD);
+	return APIC_ICR_MODE((uint32_t)value) == 0 && !startup_x2apic_faults(v, value);
 }

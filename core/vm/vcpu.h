@@ -102,7 +102,7 @@ enum exit_result {
 enum kick {
 	KICK_FLUSH = 1 << 0,   /* nested translations are stale */
 	KICK_STOP = 1 << 1,    /* panic: dump and stop */
-	KICK_STARTUP = 1 << 2, /* INIT or start-up IPI in the mailbox */
+	KICK_STARTUP = 1 << 2, /* INIT, start-up IPI or NMI in the mailbox */
 	KICK_NMI = 1 << 3,     /* deliver the NMI that waits behind another event */
 	KICK_RETIRE = 1 << 4,  /* out of the VMM: the start is given up */
 	KICK_SYSMSR = 1 << 5,  /* from the CPU itself, without NMI: see core/vm/sysmsr.h */
@@ -129,7 +129,8 @@ struct vcpu {
 	uint32_t mc_pending;   /* a machine check hit the host and belongs to the guest; set by its
 				  handler */
 
-	uint32_t sipi_vector; /* atomic: 0x100 | vector of a start-up IPI, 0 none */
+	uint32_t sipi_vector; /* atomic: 0x100 | vector of a start-up IPI, 0 none; else taken */
+	uint32_t nmi_posted;  /* atomic: NMIs that the guest has sent to this CPU */
 	enum run_state run_state;
 	bool active;           /* this CPU runs under the VMM */
 	uint32_t flushes_done; /* atomic: answers KICK_FLUSH, see nmi_flush_all() */

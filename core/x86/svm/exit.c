@@ -261,7 +261,8 @@ static enum exit_result exit_db(struct vcpu *v)
 
 static enum exit_result exit_sx(struct vcpu *v)
 {
-	v->init_pending = 1; /* VM_CR.R_INIT: carried out before the next entry */
+	(void)v;
+	startup_host_init(); /* VM_CR.R_INIT: carried out before the next entry */
 	return EXIT_RESUME;
 }
 
