@@ -49,7 +49,7 @@ uint64_t apicstore_again(const struct vcpu *v, uint64_t gpa, uint64_t rip, uint6
 
 	if (differ || !startup_store_is_plain(offset, value))
 		return 0;
-	apic_write(offset, value);
+	v->apic_registers[offset / 4] = value;
 	return s->next;
 }
 

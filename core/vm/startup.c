@@ -131,8 +131,10 @@ int startup_init(bool has_sipi_exits)
 	log_printf("CPU start-up: taken from writes to the interrupt command register\n");
 	if (!apic_page_at(apic_first_base()))
 		return -ENOMEM;
-	for (uint32_t i = 0; i < cpu_count; i++)
+	for (uint32_t i = 0; i < cpu_count; i++) {
 		set_page(i, apic_pages);
+		cpus[i]->vcpu.apic_registers = apic_first_registers();
+	}
 	apic_pages[0].users = cpu_count;
 	return 0;
 }

@@ -138,6 +138,8 @@ struct vcpu {
 	bool nmi_pending;      /* one NMI waits for the guest's handler to end */
 	uint64_t apic_base;    /* guest's IA32_APIC_BASE as last seen */
 	uint64_t apic_page;    /* where this CPU's xAPIC is, if its writes exit; 0: nowhere */
+	/* its registers in the VMM's address space; NULL: where apic_init() has mapped them */
+	volatile uint32_t *apic_registers;
 
 	/* cache of one entry an instruction kind, for exits without a saved next RIP */
 	struct {
@@ -155,6 +157,6 @@ struct vcpu {
 		uint32_t exceptions;  /* AMD-V: those that were intercepted before */
 	} step;
 
-	uint32_t exit_count[192]; /* per vendor row of the exit table; wraps */
+	uint32_t exit_count[176]; /* per vendor row of the exit table; wraps */
 	uint64_t refused_writes;  /* guest writes into the VMM's region that were dropped */
 };

@@ -2,7 +2,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "core/x86/apic.h"
 #include "core/addr.h"
-#include "core/boot.h"
 #include "core/errno.h"
 #include "core/mm/vmmap.h"
 #include "core/x86/cpu.h"
@@ -12,14 +11,13 @@
 
 static volatile uint32_t *page; /* of all CPUs whose guest has not moved it */
 static uint64_t page_base;
-static volatile uint32_t *moved[BOOT_MAX_CPUS]; /* each by its own CPU; NULL: not moved */
 
 /* This CPU's page. */
 static volatile uint32_t *own(void)
 {
 	const struct cpu *cpu = cpu_current();
 
-	return cpu && moved[cpu->index] ? moved[cpu->index] : page;
+	return cpu && cpu->vcpu.apic_registers ? cpu->vcpu.apic_registers : page;
 }
 
 int apic_init(void)
@@ -34,17 +32,22 @@ uint64_t apic_first_base(void)
 	return page_base;
 }
 
+volatile uint32_t *apic_first_registers(void)
+{
+	return page;
+}
+
 void apic_follow(uint64_t base)
 {
-	uint32_t index = this_cpu()->index;
+	struct cpu *cpu = this_cpu();
 
-	moved[index] = NULL;
+	cpu->vcpu.apic_registers = page;
 	/* QEMU leaves the registers where they were; otherwise nothing is there now. Versions: SDM
 	 * 3A 11.4.8 */
 	if (base == page_base || ((page[APIC_VERSION / 4] & 0xf0) == 0x10 &&
-				  page[APIC_ID / 4] >> 24 == (this_cpu()->apic_id & 0xff)))
+				  page[APIC_ID / 4] >> 24 == (cpu->apic_id & 0xff)))
 		return;
-	moved[index] = vmmap_apic(index, base);
+	cpu->vcpu.apic_registers = vmmap_apic(cpu->index, base);
 }
 
 uint32_t apic_id(void)

@@ -34,6 +34,8 @@ enum { APIC_TO_DEST, APIC_TO_SELF, APIC_TO_ALL, APIC_TO_OTHERS };
 int apic_init(void);
 /* Its physical address. */
 uint64_t apic_first_base(void);
+/* Its registers, where apic_init() has mapped them. */
+volatile uint32_t *apic_first_registers(void);
 /* The guest has moved this CPU's APIC to `base`, page-aligned. Context: exit handler. */
 void apic_follow(uint64_t base);
 /* This CPU's APIC ID, from CPUID (works with the APIC disabled). */

@@ -430,6 +430,9 @@ static const struct exit_row {
     [ROW_INVALID] = {exit_invalid, 0, 0, 0},
 };
 
+_Static_assert(ROW_COUNT <= sizeof(((struct vcpu *)0)->exit_count) / sizeof(uint32_t),
+	       "a counter for each row");
+
 static const struct exit_row row_unexpected = {exit_unexpected, 0, 0, 0};
 
 /* ---- the dispatcher ---- */
