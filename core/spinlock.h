@@ -1,6 +1,7 @@
 /* Ticket lock: fair between CPUs. Taken with interrupts off, as all VMM code runs. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #pragma once
+#include <stdbool.h>
 #include <stdint.h>
 
 struct spinlock {
@@ -17,7 +18,17 @@ static inline void spinlock_take(struct spinlock *l)
 		__builtin_ia32_pause();
 }
 
+/* Take it only if nobody has it, and nobody waits. */
+static inline bool spinlock_try(struct spinlock *l)
+{
+	uint32_t ticket = __atomic_load_n(&l->owner, __ATOMIC_RELAXED);
+
+	return __atomic_compare_exchange_n(&l->next, &ticket, ticket + 1, false, __ATOMIC_ACQUIRE,
+					   __ATOMIC_RELAXED);
+}
+
 static inline void spinlock_release(struct spinlock *l)
 {
-	__atomic_store_n(&l->owner, l->owner + 1, __ATOMIC_RELEASE);
+	/* a store is a release (SDM 3A 9.2.2), and nobody else writes this one */
+	__asm__ volatile("incl %0" : "+m"(l->owner) : : "cc", "memory");
 }

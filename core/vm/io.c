@@ -18,9 +18,36 @@
 static struct trap {
 	uint32_t first, end; /* empty: free */
 	io_handler handler;
+	io_lean lean; /* NULL: none */
 	void *arg;
 } traps[TRAP_MAX];
 static unsigned trap_end; /* behind the last in use */
+
+struct io_again io_again[IO_AGAIN];
+
+/* The bits of RAX that an IN of this size leaves alone: one of 4 bytes clears the upper half. */
+static uint64_t bits_kept(unsigned size)
+{
+	return size == 4 ? 0 : UINT64_MAX << 8 * size;
+}
+
+static __attribute__((noinline)) void again_learn(const struct trap *t, const struct io_access *io)
+{
+	struct io_again *a = io_again_place(io->word);
+
+	a->lean = t->lean;
+	a->arg = t->arg;
+	a->io = *io;
+	a->keep = io->write ? UINT64_MAX : bits_kept(io->size);
+	a->take = io->write ? 0 : UINT64_MAX >> (64 - 8 * io->size);
+	__atomic_store_n(&a->word, io->word, __ATOMIC_RELAXED);
+}
+
+static void again_forget(void)
+{
+	for (unsigned i = 0; i < IO_AGAIN; i++)
+		__atomic_store_n(&io_again[i].word, 0, __ATOMIC_RELAXED);
+}
 
 static bool is_trapped(uint32_t port)
 {
@@ -34,6 +61,7 @@ static bool is_trapped(uint32_t port)
 /* Make the ports exit that the list says, and wait until every CPU does. */
 static void apply(uint32_t first, uint32_t end)
 {
+	again_forget();
 	for (; first < end; first++)
 		vmm_ops->io_intercept((uint16_t)first, is_trapped(first));
 	nmi_flush_all();
@@ -44,7 +72,7 @@ static struct trap *trap_get(int id)
 	return id > 0 && (unsigned)id <= trap_end && traps[id - 1].end ? &traps[id - 1] : NULL;
 }
 
-int io_trap(uint16_t first, uint16_t count, io_handler handler, void *arg)
+int io_trap_lean(uint16_t first, uint16_t count, io_handler handler, io_lean lean, void *arg)
 {
 	unsigned i = 0;
 
@@ -54,13 +82,18 @@ int io_trap(uint16_t first, uint16_t count, io_handler handler, void *arg)
 	while (i < TRAP_MAX && traps[i].end)
 		i++;
 	if (i < TRAP_MAX) {
-		traps[i] = (struct trap){first, (uint32_t)first + count, handler, arg};
+		traps[i] = (struct trap){first, (uint32_t)first + count, handler, lean, arg};
 		if (i == trap_end)
 			trap_end++;
 		apply(first, traps[i].end);
 	}
 	mmio_unlock();
 	return i < TRAP_MAX ? (int)i + 1 : -ENOSPC;
+}
+
+int io_trap(uint16_t first, uint16_t count, io_handler handler, void *arg)
+{
+	return io_trap_lean(first, count, handler, NULL, arg);
 }
 
 void io_untrap(int id)
@@ -97,28 +130,23 @@ int io_move(int id, uint16_t first)
 	return err;
 }
 
+uint32_t io_pass_in(uint16_t port, unsigned size)
+{
+	if (size == 4)
+		return inl(port);
+	return size == 2 ? inw(port) : inb(port);
+}
+
 void io_pass(const struct io_access *io, uint32_t *value)
 {
-	switch (io->size) {
-	case 1:
-		if (io->write)
-			outb(io->port, (uint8_t)*value);
-		else
-			*value = inb(io->port);
-		break;
-	case 2:
-		if (io->write)
-			outw(io->port, (uint16_t)*value);
-		else
-			*value = inw(io->port);
-		break;
-	default:
-		if (io->write)
-			outl(io->port, *value);
-		else
-			*value = inl(io->port);
-		break;
-	}
+	if (!io->write)
+		*value = io_pass_in(io->port, io->size);
+	else if (io->size == 4)
+		outl(io->port, *value);
+	else if (io->size == 2)
+		outw(io->port, (uint16_t)*value);
+	else
+		outb(io->port, (uint8_t)*value);
 }
 
 static void access(const struct io_access *io, uint32_t *value)
@@ -127,6 +155,8 @@ static void access(const struct io_access *io, uint32_t *value)
 	for (unsigned i = 0; i < trap_end; i++) {
 		/* an access may begin below a trapped port and reach it */
 		if (io->port < traps[i].end && io->port + io->size > traps[i].first) {
+			if (traps[i].lean && !io->string)
+				again_learn(&traps[i], io);
 			traps[i].handler(traps[i].arg, io, value);
 			mmio_unlock();
 			return;
@@ -190,7 +220,8 @@ static void string_port(void *arg, uint32_t *value)
 	access(((struct string_cpu *)arg)->io, value);
 }
 
-static enum exit_result string_exit(struct vcpu *v, const struct io_access *io)
+static __attribute__((noinline)) enum exit_result string_exit(struct vcpu *v,
+							      const struct io_access *io)
 {
 	struct string_cpu c = {.io = io};
 	const struct strio_ops ops = {&c, string_translate, string_read, string_write, string_port};
@@ -248,12 +279,9 @@ enum exit_result io_exit(struct vcpu *v, const struct io_access *io)
 		return string_exit(v, io);
 	access(io, &value);
 	if (!io->write) {
-		if (io->size == 4)
-			v->gpr[GPR_RAX] = value;
-		else if (io->size == 2)
-			v->gpr[GPR_RAX] = (v->gpr[GPR_RAX] & ~UINT64_C(0xffff)) | (uint16_t)value;
-		else
-			v->gpr[GPR_RAX] = (v->gpr[GPR_RAX] & ~UINT64_C(0xff)) | (uint8_t)value;
+		uint64_t keep = bits_kept(io->size);
+
+		v->gpr[GPR_RAX] = (v->gpr[GPR_RAX] & keep) | (value & ~keep);
 	}
 	return EXIT_ADVANCE;
 }

@@ -24,10 +24,19 @@ static struct mmio_ranges ranges_after; /* scratch of a change; under the lock *
  * there. The nested tables' lock may be taken inside, not the other way round.
  */
 static struct {
-	uint32_t next, owner;
 	const struct cpu *holder; /* atomic */
 	unsigned depth;
 } lock;
+struct spinlock mmio_tickets;
+
+static __attribute__((noinline)) void lock_wait(struct cpu *self, uint32_t ticket)
+{
+	while (__atomic_load_n(&mmio_tickets.owner, __ATOMIC_ACQUIRE) != ticket) {
+		if (self->vcpu.active)
+			nmi_take_kicks(&self->vcpu); /* the holder may wait for this CPU's flush */
+		cpu_pause();
+	}
+}
 
 static void lock_take(struct cpu *self)
 {
@@ -35,13 +44,10 @@ static void lock_take(struct cpu *self)
 		lock.depth++;
 		return;
 	}
-	uint32_t ticket = __atomic_fetch_add(&lock.next, 1, __ATOMIC_RELAXED);
+	uint32_t ticket = __atomic_fetch_add(&mmio_tickets.next, 1, __ATOMIC_RELAXED);
 
-	while (__atomic_load_n(&lock.owner, __ATOMIC_ACQUIRE) != ticket) {
-		if (self->vcpu.active)
-			nmi_take_kicks(&self->vcpu); /* the holder may wait for this CPU's flush */
-		cpu_pause();
-	}
+	if (__atomic_load_n(&mmio_tickets.owner, __ATOMIC_ACQUIRE) != ticket)
+		lock_wait(self, ticket);
 	__atomic_store_n(&lock.holder, self, __ATOMIC_RELAXED);
 	lock.depth = 1;
 }
@@ -51,7 +57,7 @@ static void lock_release(void)
 	if (--lock.depth)
 		return;
 	__atomic_store_n(&lock.holder, NULL, __ATOMIC_RELAXED);
-	__atomic_store_n(&lock.owner, lock.owner + 1, __ATOMIC_RELEASE);
+	spinlock_release(&mmio_tickets);
 }
 
 void mmio_lock(struct cpu *self)

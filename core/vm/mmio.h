@@ -3,6 +3,7 @@
 #pragma once
 #include <stdint.h>
 #include "core/addr.h"
+#include "core/spinlock.h"
 #include "core/vm/mmio_range.h"
 #include "core/vm/nested.h"
 
@@ -61,6 +62,23 @@ int mmio_refresh(int id);
 struct cpu;
 void mmio_lock(struct cpu *self);
 void mmio_unlock(void);
+
+extern struct spinlock mmio_tickets; /* of that lock */
+
+/*
+ * Only if nobody has it, the caller included, and never again inside: for lean exits, which do not
+ * wait. Given back by mmio_unlock_tried().
+ */
+static inline bool mmio_lock_try(void)
+{
+	return spinlock_try(&mmio_tickets);
+}
+
+static inline void mmio_unlock_tried(void)
+{
+	spinlock_release(&mmio_tickets);
+}
+
 /* The instruction that EXIT_STEP asked for is over, or will not be: close the pages. Context: exit
  * handler. */
 void mmio_step_end(struct vcpu *v);

@@ -81,6 +81,9 @@ struct io_access {
 	uint16_t port;
 	uint8_t size; /* 1, 2, 4 bytes */
 	bool write, string, rep;
+	/* all of it, as the vendor's exit says it, not 0: to know an access again; bits 31:16 the
+	 * port */
+	uint32_t word;
 };
 
 struct mem_fault {

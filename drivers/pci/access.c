@@ -2,11 +2,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "drivers/pci/access.h"
 
-bool pci_is_address_port(uint16_t port, unsigned size)
-{
-	return port == PCI_PORT_ADDRESS && size == 4;
-}
-
 /* The largest aligned piece at `at` that ends by `end`; three bytes become two pieces. */
 static unsigned piece(uint64_t at, uint64_t end)
 {

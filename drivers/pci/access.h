@@ -6,9 +6,11 @@
 #include "drivers/pci_driver.h"
 
 /* PCI Local Bus 3.0, 3.2.2.3.2. */
-#define PCI_PORT_ADDRESS   0xcf8
-#define PCI_PORT_DATA      0xcfc
-#define PCI_ADDRESS_ENABLE 0x80000000u
+#define PCI_PORT_ADDRESS            0xcf8
+#define PCI_PORT_DATA               0xcfc
+#define PCI_ADDRESS_ENABLE          0x80000000u
+#define PCI_ADDRESS_FUNCTION        0x00ffff00u /* bus, device and function */
+#define PCI_ADDRESS_FUNCTION_NUMBER 0x00000700u
 
 /* An access of 8 bytes at an odd address is this many. */
 #define PCI_ACCESS_PARTS 5
@@ -32,7 +34,10 @@ struct pci_ecam {
  * True when the access sets the address register: only 4 bytes at CF8 do. All others there go to
  * the hardware (CF9 is the reset register of many chipsets).
  */
-bool pci_is_address_port(uint16_t port, unsigned size);
+static inline bool pci_is_address_port(uint16_t port, unsigned size)
+{
+	return port == PCI_PORT_ADDRESS && size == 4;
+}
 
 /*
  * Takes an access of 1, 2 or 4 bytes to I/O ports apart, `address` being the last one written to

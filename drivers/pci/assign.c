@@ -136,6 +136,7 @@ int pci_assign(struct function *f)
 	}
 	int err = 0;
 
+	f->assignable = pci_assign_possible(f->dev.id.address);
 	/* `number` counts functions: not one of them twice because it was away */
 	if (!f->returned) {
 		int which = pci_match_first(r, s, STRINGS, &f->dev.id, &result);

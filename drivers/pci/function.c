@@ -21,6 +21,8 @@ static struct {
 	uint8_t boot_bus[256];
 } segments[PCI_WINDOWS + 1];
 static unsigned segment_count;
+static struct function **no_bus[256];
+struct function ***pci_ports_bus = no_bus;
 
 void *pci_memory(size_t size)
 {
@@ -54,6 +56,8 @@ static struct function **place(struct pci_address at, bool make)
 		if (!make || i == sizeof(segments) / sizeof(segments[0]))
 			return NULL;
 		segments[segment_count++].segment = at.segment;
+		if (at.segment == 0)
+			pci_ports_bus = segments[i].bus;
 		for (unsigned bus = 0; bus < 256; bus++)
 			segments[i].boot_bus[bus] = (uint8_t)bus;
 	}

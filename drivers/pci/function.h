@@ -41,7 +41,8 @@ struct function {
 	struct claim claims[CLAIM_COUNT];
 	struct msi *msi; /* drivers/pci/msi.c; NULL: nobody has asked for its messages */
 	/* what the rules said; stays when the function goes, for the case that it comes back */
-	bool returned; /* it is the one that was here before */
+	bool assignable; /* some rule could name a function at this address */
+	bool returned;   /* it is the one that was here before */
 	const struct pci_driver *assigned;
 	char **assigned_options;
 	struct function *next; /* in the order of the scan, new ones last */
@@ -67,6 +68,15 @@ static inline struct function *pci_function_of(const struct pci_device *dev)
 
 /* What answers at an address now, or NULL; one that was taken out is not found. */
 struct function *pci_function_at(struct pci_address at);
+/* The same by what stands in the register at CF8. */
+extern struct function ***pci_ports_bus; /* the buses of segment 0 */
+
+static inline struct function *pci_function_by_ports(uint32_t address)
+{
+	struct function **bus = pci_ports_bus[address >> 16 & 0xff];
+
+	return bus ? bus[address >> 8 & 0xff] : NULL;
+}
 /* Where it answers now. */
 struct pci_address pci_function_address(const struct function *f);
 /*

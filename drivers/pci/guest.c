@@ -155,17 +155,12 @@ void pci_default_write(struct pci_device *dev, uint16_t offset, unsigned size, u
 
 /* ---- the guest ---- */
 
-/* A single function that a driver has may answer at all eight numbers. */
 static bool is_shadow(struct pci_address at)
 {
 	struct pci_address first = at;
-	const struct function *f;
 
-	if (at.function == 0)
-		return false;
 	first.function = 0;
-	f = pci_function_at(first);
-	return f && f->dev.driver && !pci_is_multi(f);
+	return at.function != 0 && pci_has_shadows(pci_function_at(first));
 }
 
 /* Somebody asks for a function that was not there: has it come? */
@@ -189,28 +184,16 @@ static struct function *look_again(struct pci_address at)
 	return f;
 }
 
-/*
- * The guest need not ask what it is before it uses what has come in the place of this function:
- * each access is looked at. One that has a driver keeps it until the guest asks.
- */
-static bool replaceable(const struct function *f)
-{
-	return !f->dev.driver && pci_assign_possible(f->dev.id.address);
-}
-
 /* What answers at the address now, found out anew where that may have changed. */
 static struct function *current(struct pci_address at, uint16_t offset)
 {
 	struct function *f = pci_function_at(at);
 
-	if (f && (offset < 4 || replaceable(f))) {
-		uint32_t id = pci_read(&f->dev, PCI_VENDOR, 4);
-
-		if (id != ((uint32_t)f->dev.id.device << 16 | f->dev.id.vendor)) {
-			pci_function_gone(f);
-			pci_ecam_refresh();
-			f = NULL;
-		}
+	if (f && (offset < 4 || pci_replaceable(f)) &&
+	    pci_read(&f->dev, PCI_VENDOR, 4) != pci_id_of(f)) {
+		pci_function_gone(f);
+		pci_ecam_refresh();
+		f = NULL;
 	}
 	return f ? f : look_again(at);
 }
@@ -219,7 +202,7 @@ bool pci_guest_wants(struct pci_address at, uint16_t offset, bool write)
 {
 	const struct function *f = pci_function_at(at);
 
-	if (!f || f->dev.driver || replaceable(f))
+	if (!f || f->dev.driver || pci_replaceable(f))
 		return true;
 	return write ? f->is_window_register || pci_is_bridge(f) : offset < 4;
 }

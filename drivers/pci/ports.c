@@ -24,6 +24,17 @@ static void address_port(void *arg, const struct io_access *io, uint32_t *value)
 		*value = inl(PCI_PORT_ADDRESS);
 }
 
+static uint64_t address_port_lean(void *arg, const struct io_access *io, uint32_t value)
+{
+	(void)arg;
+	if (!pci_is_address_port(io->port, io->size))
+		return IO_LONG;
+	if (!io->write)
+		return inl(PCI_PORT_ADDRESS);
+	pci_space_set_guest_address(value);
+	return value;
+}
+
 static void data_port(void *arg, const struct io_access *io, uint32_t *value)
 {
 	uint32_t address = pci_space_guest_address();
@@ -53,6 +64,20 @@ static void data_port(void *arg, const struct io_access *io, uint32_t *value)
 	}
 }
 
+/* Reads of functions that no driver has. */
+static uint64_t data_port_lean(void *arg, const struct io_access *io, uint32_t value)
+{
+	(void)value;
+	uint32_t address = pci_space_guest_address();
+	unsigned byte = io->port - (unsigned)PCI_PORT_DATA;
+
+	(void)arg;
+	if (io->write || byte + io->size > 4 || !(address & PCI_ADDRESS_ENABLE) ||
+	    !pci_guest_passes(address, (address & 0xfc) + byte))
+		return IO_LONG;
+	return io->size == 4 ? inl(PCI_PORT_DATA) : io_pass_in(io->port, io->size);
+}
+
 int pci_ports_init(void)
 {
 	uint64_t nb_cfg;
@@ -60,9 +85,9 @@ int pci_ports_init(void)
 	extended =
 	    !cpu_is_intel() && rdmsr_safe(MSR_NB_CFG1, &nb_cfg) && nb_cfg & NB_CFG1_CF8_EXTCFG;
 	/* CF9 to CFB stay free: the reset register is there */
-	int err = io_trap(PCI_PORT_ADDRESS, 1, address_port, NULL);
+	int err = io_trap_lean(PCI_PORT_ADDRESS, 1, address_port, address_port_lean, NULL);
 
 	if (err > 0)
-		err = io_trap(PCI_PORT_DATA, 4, data_port, NULL);
+		err = io_trap_lean(PCI_PORT_DATA, 4, data_port, data_port_lean, NULL);
 	return err < 0 ? err : 0;
 }

@@ -10,7 +10,7 @@
 
 struct pci_ecam pci_windows[PCI_WINDOWS];
 unsigned pci_window_count;
-static uint32_t guest_address;
+uint32_t pci_space_guest;
 
 static void read_mcfg(void)
 {
@@ -44,19 +44,8 @@ static void read_mcfg(void)
 
 void pci_space_init(void)
 {
-	guest_address = inl(PCI_PORT_ADDRESS);
+	pci_space_guest = inl(PCI_PORT_ADDRESS);
 	read_mcfg();
-}
-
-uint32_t pci_space_guest_address(void)
-{
-	return guest_address;
-}
-
-void pci_space_set_guest_address(uint32_t value)
-{
-	guest_address = value;
-	outl(PCI_PORT_ADDRESS, value);
 }
 
 static uint32_t port_address(struct pci_address at, uint16_t offset)
@@ -95,7 +84,7 @@ uint32_t pci_space_read(struct pci_address at, uint16_t offset, unsigned size)
 
 		outl(PCI_PORT_ADDRESS, port_address(at, offset));
 		value = size == 1 ? inb(port) : size == 2 ? inw(port) : inl(port);
-		outl(PCI_PORT_ADDRESS, guest_address);
+		outl(PCI_PORT_ADDRESS, pci_space_guest);
 		return value;
 	}
 	const volatile void *p = window(at, offset);
@@ -119,7 +108,7 @@ void pci_space_write(struct pci_address at, uint16_t offset, unsigned size, uint
 			outw(port, (uint16_t)value);
 		else
 			outl(port, value);
-		outl(PCI_PORT_ADDRESS, guest_address);
+		outl(PCI_PORT_ADDRESS, pci_space_guest);
 		return;
 	}
 	volatile void *p = window(at, offset);

@@ -3,6 +3,7 @@
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
+#include "core/x86/cpu.h"
 #include "drivers/pci/access.h"
 
 /*
@@ -27,6 +28,27 @@ void pci_space_init(void);
 uint32_t pci_space_read(struct pci_address at, uint16_t offset, unsigned size);
 void pci_space_write(struct pci_address at, uint16_t offset, unsigned size, uint32_t value);
 
+extern uint32_t pci_space_guest;
+
 /* The guest's address register. Setting it writes the hardware's. */
-uint32_t pci_space_guest_address(void);
-void pci_space_set_guest_address(uint32_t value);
+static inline uint32_t pci_space_guest_address(void)
+{
+	return pci_space_guest;
+}
+
+static inline void pci_space_set_guest_address(uint32_t value)
+{
+	pci_space_guest = value;
+	outl(PCI_PORT_ADDRESS, value);
+}
+
+/* Device and vendor ID of the function that the guest's address register names. */
+static inline uint32_t pci_space_guest_id(void)
+{
+	uint32_t id;
+
+	outl(PCI_PORT_ADDRESS, pci_space_guest & (PCI_ADDRESS_ENABLE | PCI_ADDRESS_FUNCTION));
+	id = inl(PCI_PORT_DATA);
+	outl(PCI_PORT_ADDRESS, pci_space_guest);
+	return id;
+}

@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from lib import checks, guestprogram
+import test_guest
+from lib import checks, guestkernel, guestprogram
 from lib.machine import TOP, Machine
 from lib.screen import ScreenMachine
 
@@ -30,6 +31,17 @@ FREE = 0xe0000000  # nothing is there
 @pytest.fixture(scope="module")
 def poke():
     return guestprogram.build("poke")
+
+
+def test_ports_as_bare():
+    """A rule lets the configuration ports exit, for all functions; sizes, RAX, single steps and shadows stay as they are bare."""
+    options = {"emu": "qemu", "cpus": 1, "mem": 128, "net": "none"}
+    bare = guestkernel.run("pci-ports-bare", "case=pci_port,step", bare=True, **options)
+    vmm = guestkernel.run("pci-ports", "case=pci_port,step", words=("vmm.driver.pci=id=8086:7010, driver=monitor, log=0, bars=0",), **options)
+    assert "monitor" in vmm.vmm_log
+    for case in "pci_port", "step":
+        v = test_guest.judge("qemu", case, bare.cases[case], vmm.cases[case], test_guest.faults())
+        assert vmm.cases[case].passed > 100 and not v.wrong, f"{case}: {v.wrong}"
 
 
 def without_message(config):

@@ -304,13 +304,14 @@ static enum exit_result exit_invd(struct vcpu *v)
 /* EXITINFO1: port 16-31, size 4-6, REP 3, STR 2, IN 0; EXITINFO2: next RIP (APM 2 15.10.2). */
 static enum exit_result exit_ioio(struct vcpu *v)
 {
-	const struct vmcb_control *c = &svm_vmcb(v)->control;
+	uint32_t info = (uint32_t)svm_vmcb(v)->control.exitinfo1;
 	struct io_access io = {
-	    .port = (uint16_t)(c->exitinfo1 >> 16),
-	    .size = (uint8_t)(c->exitinfo1 >> 4 & 7),
-	    .write = !(c->exitinfo1 & 1),
-	    .string = c->exitinfo1 & 4,
-	    .rep = c->exitinfo1 & 8,
+	    .port = (uint16_t)(info >> 16),
+	    .size = (uint8_t)(info >> 4 & 7),
+	    .write = !(info & 1),
+	    .string = info & 4,
+	    .rep = info & 8,
+	    .word = info,
 	};
 
 	return io_exit(v, &io);
@@ -585,6 +586,16 @@ static __attribute__((noinline)) bool lean_npf(struct vcpu *v, struct vmcb *b)
 	return next && lean_done(v, b, ROW_NPF, next);
 }
 
+/* EXITINFO2, where the instruction ends, is read anew: cheaper than a register to keep it in. */
+static __attribute__((noinline)) bool lean_ioio(struct vcpu *v, struct vmcb *b, struct io_again *a)
+{
+	audit_svm_exit(v);
+	if (!is_plain(b) || (b->control.exitinfo2 ^ b->save.rip) >> 32 ||
+	    !io_again_access(a, (uint32_t)b->control.exitinfo1, &b->save.rax))
+		return false;
+	return lean_done(v, b, SVM_EXIT_IOIO, b->control.exitinfo2);
+}
+
 bool svm_exit_lean(struct vcpu *v)
 {
 	struct vmcb *b = svm_vmcb(v);
@@ -595,6 +606,11 @@ bool svm_exit_lean(struct vcpu *v)
 		return lean_cpuid(v, b);
 	if (code == EXIT_NPF)
 		return lean_npf(v, b);
+	if (code == SVM_EXIT_IOIO) {
+		struct io_again *a = io_again_find((uint32_t)b->control.exitinfo1);
+
+		return a && lean_ioio(v, b, a);
+	}
 	return code == SVM_EXIT_MSR && lean_msr(v, b);
 }
 

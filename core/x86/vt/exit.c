@@ -415,16 +415,23 @@ static enum exit_result exit_cr_access(struct vcpu *v)
 	}
 }
 
+/* Bit 7 is undefined: it makes the word not 0. */
+static inline uint32_t io_word(void)
+{
+	return (uint32_t)vt_read(VMCS_EXIT_QUALIFICATION) | 0x80;
+}
+
 /* Exit qualification: size less one 2:0, IN 3, string 4, REP 5, port 31:16 (SDM 3C table 28-5). */
 static enum exit_result exit_io(struct vcpu *v)
 {
-	uint64_t q = vt_read(VMCS_EXIT_QUALIFICATION);
+	uint32_t q = io_word();
 	struct io_access io = {
 	    .port = (uint16_t)(q >> 16),
 	    .size = (uint8_t)((q & 7) + 1),
 	    .write = !(q & 8),
 	    .string = q & 0x10,
 	    .rep = q & 0x20,
+	    .word = q,
 	};
 
 	return io_exit(v, &io);
@@ -612,6 +619,21 @@ static __attribute__((noinline)) uint32_t lean_ept_violation(struct vcpu *v)
 	return next ? lean_done(v, VT_REASON_EPT_VIOLATION, next) : VT_REASON_EPT_VIOLATION;
 }
 
+static __attribute__((noinline)) uint32_t lean_io(struct vcpu *v)
+{
+	uint32_t word = io_word();
+	struct io_again *a = io_again_find(word);
+
+	if (!a)
+		return VT_REASON_IO;
+	uint64_t rip = vt_read(VMCS_GUEST_RIP),
+		 next = rip + vt_read32(VMCS_EXIT_INSTRUCTION_LENGTH);
+
+	if (!is_plain(rip, next) || !io_again_access(a, word, &v->gpr[GPR_RAX]))
+		return VT_REASON_IO;
+	return lean_done(v, VT_REASON_IO, next);
+}
+
 uint32_t vt_exit_lean(struct vcpu *v, uint32_t reason)
 {
 	if (__builtin_expect(reason == VT_REASON_CPUID, 1)) /* lean */
@@ -620,6 +642,8 @@ uint32_t vt_exit_lean(struct vcpu *v, uint32_t reason)
 		return lean_ept_violation(v);
 	if (reason == VT_REASON_WRMSR) /* lean */
 		return lean_wrmsr(v);
+	if (reason == VT_REASON_IO) /* lean */
+		return lean_io(v);
 	return reason;
 }
 

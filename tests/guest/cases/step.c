@@ -14,16 +14,18 @@ static const struct insn {
 	unsigned length;
 	uint8_t bytes[3];
 	uint32_t ecx;
+	uint16_t port; /* 0: the one that is always watched */
 } insns[] = {
-    {"nop", 1, {0x90}, 0}, /* does not exit: what the machine itself does */
-    {"cpuid", 2, {0x0f, 0xa2}, 0},
-    {"rdmsr", 2, {0x0f, 0x32}, MSR_EFER},
-    {"wrmsr", 2, {0x0f, 0x30}, MSR_EFER},
-    {"xsetbv", 3, {0x0f, 0x01, 0xd1}, 0},
-    {"wbinvd", 2, {0x0f, 0x09}, 0},
-    {"invd", 2, {0x0f, 0x08}, 0},
-    {"in", 2, {0x66, 0xed}, 0},   /* in (%dx), %ax from the watched port */
-    {"apic", 2, {0x89, 0x2f}, 0}, /* mov %ebp, (%rdi) */
+    {"nop", 1, {0x90}, 0, 0}, /* does not exit: what the machine itself does */
+    {"cpuid", 2, {0x0f, 0xa2}, 0, 0},
+    {"rdmsr", 2, {0x0f, 0x32}, MSR_EFER, 0},
+    {"wrmsr", 2, {0x0f, 0x30}, MSR_EFER, 0},
+    {"xsetbv", 3, {0x0f, 0x01, 0xd1}, 0, 0},
+    {"wbinvd", 2, {0x0f, 0x09}, 0, 0},
+    {"invd", 2, {0x0f, 0x08}, 0, 0},
+    {"in", 2, {0x66, 0xed}, 0, 0}, /* in (%dx), %ax from the watched port */
+    {"pci", 2, {0x66, 0xed}, 0, 0xcfc},
+    {"apic", 2, {0x89, 0x2f}, 0, 0}, /* mov %ebp, (%rdi) */
 };
 
 static uint16_t stack_selector[2] __attribute__((aligned(4)));
@@ -47,7 +49,7 @@ static unsigned make(struct snippet *s, const struct insn *i, const uint8_t *bef
 	if (i->bytes[2] == 0xd1)
 		s->in.rax = 1; /* XCR0: x87 */
 	if (i->bytes[1] == 0xed)
-		s->in.rdx = port;
+		s->in.rdx = i->port ? i->port : port;
 	s->in.rdi = 0xfee00000 + APIC_ICR_HIGH;
 	s->in.rbx = (uintptr_t)stack_selector;
 	return n + i->length;
@@ -112,6 +114,7 @@ GUEST_CASE(step, "SDM 3B 18.3.1, SDM 3A 6.8.3, APM 2 13.1")
 	bool xsave = cpuid(1, 0).ecx & BIT(26);
 
 	port = acpi_pm1_port();
+	outl(0xcf8, BIT(31)); /* the host bridge's ID at 0xcfc */
 	apic_write(APIC_SVR, 0x1ff);
 	__asm__("movl %%ss, %k0" : "=r"(stack_selector[0]));
 	if (xsave)
