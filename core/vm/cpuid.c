@@ -92,6 +92,14 @@ static void leaf_resolve(struct cpuid_leaf *l, uint32_t leaf)
 		l->kind = CPUID_DYNAMIC_FIRST;
 		l->with_cr4 = FEATURES_DYNAMIC_LEAF7_ECX;
 		l->cr4 = CR4_PKE;
+	} else {
+		const struct features_leaf *rows =
+		    &guest_features.leaf[leaf >> 31][leaf & 0x7fffffff];
+
+		l->first = rows->first;
+		l->last = rows->last;
+		if (leaf == 0xd)
+			l->always = guest_features.xsave_bytes;
 	}
 	l->mask[FEATURE_ECX] &= ~l->with_cr4; /* the CPU has shown what the host's CR4 says */
 }

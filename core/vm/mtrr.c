@@ -50,6 +50,17 @@ bool mtrr_guest_read(uint32_t index, uint64_t *value)
 	return err == 0;
 }
 
+bool mtrr_guest_read_lean(uint32_t index, uint64_t *value)
+{
+	uint32_t i = index - MSR_MTRR_PHYSBASE;
+
+	if (i >= 2 * MTRR_VAR_MAX || i >= 2 * (state.cap & MTRR_CAP_VCNT) || !spinlock_try(&lock))
+		return false;
+	*value = i & 1 ? state.var[i / 2].mask : state.var[i / 2].base;
+	spinlock_release(&lock);
+	return true;
+}
+
 bool mtrr_guest_write(uint32_t index, uint64_t value)
 {
 	struct mtrr_state next;

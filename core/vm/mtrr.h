@@ -11,5 +11,7 @@ void mtrr_guest_init(void);
 uint64_t mtrr_guest_run(uint64_t base, uint64_t end, enum pt_type *type);
 /* The guest reads an MTRR of the copy. False: #GP. */
 bool mtrr_guest_read(uint32_t index, uint64_t *value);
+/* The same for one of the variable ranges. False: ask the other. Lean. */
+bool mtrr_guest_read_lean(uint32_t index, uint64_t *value);
 /* The guest writes an MTRR: types follow, but the VMM's memory stays cached. False: #GP. */
 bool mtrr_guest_write(uint32_t index, uint64_t value);

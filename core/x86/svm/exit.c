@@ -542,14 +542,20 @@ static inline bool lean_done(struct vcpu *v, struct vmcb *b, unsigned row, uint6
 	return true;
 }
 
+static __attribute__((noinline)) bool lean_cpuid_rows(struct vcpu *v, struct vmcb *b, uint64_t next)
+{
+	return cpuid_rows(v, &b->save.rax) && lean_done(v, b, SVM_EXIT_CPUID, next);
+}
+
 static inline bool lean_cpuid(struct vcpu *v, struct vmcb *b)
 {
 	uint64_t next;
 
 	audit_svm_exit(v);
-	if (__builtin_expect(!next_rip_known(v, b, CACHE_CPUID, &next) || !is_plain(b), 0) ||
-	    !cpuid_lean(v, &b->save.rax, lean_cr4))
+	if (__builtin_expect(!next_rip_known(v, b, CACHE_CPUID, &next) || !is_plain(b), 0))
 		return false;
+	if (!cpuid_lean(v, &b->save.rax, lean_cr4))
+		return lean_cpuid_rows(v, b, next);
 	return lean_done(v, b, SVM_EXIT_CPUID, next);
 }
 

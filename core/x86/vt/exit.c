@@ -10,6 +10,7 @@
 #include "core/vm/io.h"
 #include "core/vm/mmio.h"
 #include "core/vm/msr.h"
+#include "core/vm/mtrr.h"
 #include "core/vm/nested.h"
 #include "core/vm/nmi.h"
 #include "core/vm/startup.h"
@@ -574,13 +575,21 @@ static inline uint32_t lean_done(struct vcpu *v, unsigned reason, uint64_t next)
 	return VT_EXIT_DONE;
 }
 
+static __attribute__((noinline)) uint32_t lean_cpuid_rows(struct vcpu *v, uint64_t next)
+{
+	return cpuid_rows(v, &v->gpr[GPR_RAX]) ? lean_done(v, VT_REASON_CPUID, next)
+					       : VT_REASON_CPUID;
+}
+
 static inline uint32_t lean_cpuid(struct vcpu *v)
 {
 	uint64_t rip = vt_read(VMCS_GUEST_RIP),
 		 next = rip + vt_read32(VMCS_EXIT_INSTRUCTION_LENGTH);
 
-	if (__builtin_expect(!is_plain(rip, next), 0) || !cpuid_lean(v, &v->gpr[GPR_RAX], lean_cr4))
+	if (__builtin_expect(!is_plain(rip, next), 0))
 		return VT_REASON_CPUID;
+	if (!cpuid_lean(v, &v->gpr[GPR_RAX], lean_cr4))
+		return lean_cpuid_rows(v, next);
 	return lean_done(v, VT_REASON_CPUID, next);
 }
 
@@ -601,6 +610,19 @@ static __attribute__((noinline)) uint32_t lean_wrmsr(struct vcpu *v)
 	if (icr)
 		wrmsr(MSR_X2APIC_ICR, value);
 	return lean_done(v, VT_REASON_WRMSR, next);
+}
+
+/* MTRRs of variable ranges, which are the nested tables' here. */
+static __attribute__((noinline)) uint32_t lean_rdmsr(struct vcpu *v)
+{
+	uint64_t rip = vt_read(VMCS_GUEST_RIP),
+		 next = rip + vt_read32(VMCS_EXIT_INSTRUCTION_LENGTH), value;
+
+	if (!is_plain(rip, next) || !mtrr_guest_read_lean((uint32_t)v->gpr[GPR_RCX], &value))
+		return VT_REASON_RDMSR;
+	v->gpr[GPR_RAX] = (uint32_t)value;
+	v->gpr[GPR_RDX] = value >> 32;
+	return lean_done(v, VT_REASON_RDMSR, next);
 }
 
 /* Stores to the local APIC. */
@@ -644,6 +666,8 @@ uint32_t vt_exit_lean(struct vcpu *v, uint32_t reason)
 		return lean_wrmsr(v);
 	if (reason == VT_REASON_IO) /* lean */
 		return lean_io(v);
+	if (reason == VT_REASON_RDMSR) /* lean */
+		return lean_rdmsr(v);
 	return reason;
 }
 
