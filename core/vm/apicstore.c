@@ -40,7 +40,7 @@ uint64_t apicstore_again(const struct vcpu *v, uint64_t gpa, uint64_t rip, uint6
 	uint32_t offset = gpa & PAGE_MASK;
 
 	__asm__("" : "+r"(s)); /* one register, not an address worked out at each use */
-	if (gpa - offset != v->apic_page || s->rip != rip || s->cr3 != cr3 || s->cs != cs)
+	if (s->rip != rip || s->cr3 != cr3 || s->cs != cs)
 		return 0;
 	uint64_t differ = (word_at(s->code) ^ s->bytes[0]) | (word_at(s->code + 8) ^ s->bytes[1]) |
 			  (*s->at[0] ^ s->entry[0]) | (*s->at[1] ^ s->entry[1]) |

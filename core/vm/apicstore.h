@@ -30,10 +30,10 @@ struct apicstore {
 };
 
 /*
- * Carry out the store to `gpa` of the guest that exited at `rip`, with `cr3` and `cs` (attributes),
- * if it is one that is kept and the VMM need not look at what it writes. The RIP behind it; or 0,
- * and nothing was done. Context: exit handler; lean; RAX and the registers that a C function may
- * change are saved.
+ * Carry out the store to `gpa`, in v->apic_page, of the guest that exited at `rip`, with `cr3` and
+ * `cs` (attributes), if it is one that is kept and the VMM need not look at what it writes. The RIP
+ * behind it; or 0, and nothing was done. Context: exit handler; lean; RAX and the registers that a
+ * C function may change are saved.
  */
 uint64_t apicstore_again(const struct vcpu *v, uint64_t gpa, uint64_t rip, uint64_t cr3,
 			 uint32_t cs);

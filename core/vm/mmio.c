@@ -8,6 +8,7 @@
 #include "core/vm/gmem.h"
 #include "core/vm/insn/decode.h"
 #include "core/vm/mmio_access.h"
+#include "core/vm/mmio_again.h"
 #include "core/vm/nmi.h"
 #include "core/vmm_ops.h"
 #include "core/x86/cpu.h"
@@ -78,6 +79,7 @@ static int apply(const struct mmio_ranges *set, uint64_t base, uint64_t size)
 	uint64_t page = align_down(base, PAGE_SIZE), end = align_up(base + size, PAGE_SIZE);
 	int err = 0;
 
+	mmio_again_forget();
 	while (page < end && !err) {
 		unsigned perm;
 		mmio_first first;
@@ -532,13 +534,16 @@ static enum reading read_instruction(struct vcpu *v, enum insn_mode mode, struct
 	return UNREADABLE;
 }
 
-static enum exit_result emulate(struct vcpu *v, const struct mem_fault *f)
+static __attribute__((noinline)) enum exit_result emulate(struct vcpu *v, const struct mem_fault *f)
 {
 	enum insn_mode mode = emulate_mode(v);
+	enum exit_result result;
 	struct fetched fetched;
 	struct insn insn;
 	unsigned perm;
 	mmio_first first;
+	uint64_t rip, la;
+	bool fits;
 
 	mmio_range_run(&ranges, align_down(f->gpa.a, PAGE_SIZE),
 		       align_down(f->gpa.a, PAGE_SIZE) + PAGE_SIZE, &perm, &first);
@@ -554,7 +559,12 @@ static enum exit_result emulate(struct vcpu *v, const struct mem_fault *f)
 		return unsupported(v, f, &fetched, mode, insn.accesses);
 	default:
 		not_stuck();
-		return perform(v, &insn, mode);
+		rip = vmm_ops->reg(v, REG_RIP);
+		fits = fetched.count == INSN_MAX_LENGTH && mmio_again_fits(v, &insn, &la);
+		result = perform(v, &insn, mode);
+		if (fits)
+			mmio_again_learn(v, &insn, fetched.bytes, rip, la, &ranges);
+		return result;
 	}
 }
 
@@ -581,9 +591,13 @@ enum exit_result mmio_no_memory(struct vcpu *v)
 
 enum exit_result mmio_fault(struct vcpu *v, const struct mem_fault *f)
 {
-	lock_take(this_cpu());
-	enum exit_result result = emulate(v, f);
+	enum exit_result result = EXIT_RESUME;
 
+	lock_take(this_cpu());
+	if (mmio_again(v, f))
+		not_stuck();
+	else
+		result = emulate(v, f);
 	lock_release();
 	return result;
 }

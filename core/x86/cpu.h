@@ -26,6 +26,7 @@
 #define CR4_SMEP    (UINT64_C(1) << 20)
 #define CR4_SMAP    (UINT64_C(1) << 21)
 #define CR4_PKE     (UINT64_C(1) << 22)
+#define CR4_PKS     (UINT64_C(1) << 24)
 
 #define EFER_SCE  (UINT64_C(1) << 0)
 #define EFER_LME  (UINT64_C(1) << 8)

@@ -585,7 +585,8 @@ static __attribute__((noinline)) bool lean_npf(struct vcpu *v, struct vmcb *b)
 
 	audit_svm_exit(v);
 	v->gpr[GPR_RAX] = b->save.rax;
-	if (!(b->control.exitinfo1 & NPF_WRITE) || b->control.exitinfo1 & NPF_WALK || !is_plain(b))
+	if ((b->control.exitinfo2 & ~PAGE_MASK) != v->apic_page ||
+	    !(b->control.exitinfo1 & NPF_WRITE) || b->control.exitinfo1 & NPF_WALK || !is_plain(b))
 		return false;
 	next =
 	    apicstore_again(v, b->control.exitinfo2, b->save.rip, b->save.cr3, b->save.cs.attrib);

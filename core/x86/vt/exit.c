@@ -628,16 +628,19 @@ static __attribute__((noinline)) uint32_t lean_rdmsr(struct vcpu *v)
 /* Stores to the local APIC. */
 static __attribute__((noinline)) uint32_t lean_ept_violation(struct vcpu *v)
 {
-	uint64_t q = vt_read(VMCS_EXIT_QUALIFICATION), next;
+	uint64_t gpa = vt_read(VMCS_GUEST_PHYSICAL_ADDRESS), q, next;
 
+	if ((gpa & ~PAGE_MASK) != v->apic_page)
+		return VT_REASON_EPT_VIOLATION;
+	q = vt_read(VMCS_EXIT_QUALIFICATION);
 	if ((q & (EPT_WRITE | EPT_TRANSLATED | EPT_UNBLOCKED_NMI)) != (EPT_WRITE | EPT_TRANSLATED))
 		return VT_REASON_EPT_VIOLATION;
 	uint64_t rip = vt_read(VMCS_GUEST_RIP);
 
 	if (vt_read32(VMCS_IDT_VECTORING_INFO) & VT_EVENT_VALID || !is_plain(rip, rip))
 		return VT_REASON_EPT_VIOLATION;
-	next = apicstore_again(v, vt_read(VMCS_GUEST_PHYSICAL_ADDRESS), rip,
-			       vt_read(VMCS_GUEST_CR3), vt_read32(VMCS_GUEST_CS_ACCESS_RIGHTS));
+	next = apicstore_again(v, gpa, rip, vt_read(VMCS_GUEST_CR3),
+			       vt_read32(VMCS_GUEST_CS_ACCESS_RIGHTS));
 	return next ? lean_done(v, VT_REASON_EPT_VIOLATION, next) : VT_REASON_EPT_VIOLATION;
 }
 

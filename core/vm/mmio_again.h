@@ -1,0 +1,32 @@
+/* Loads and stores to emulated memory that were performed before: performed without decoding anew.
+ */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+#include "core/vm/mmio_range.h"
+#include "core/vm/vcpu.h"
+
+struct insn;
+
+/* Context of all: mmio_lock() held. */
+
+/*
+ * Perform the instruction that exited, if it is a MOV that is kept and everything that it depends
+ * on stands as it did: registers of paging, the entries of both page walks, the bytes. False:
+ * nothing was done. RIP is advanced.
+ */
+bool mmio_again(struct vcpu *v, const struct mem_fault *f);
+/*
+ * Is the exiting guest's instruction one that could be kept? Then *la is where its operand is.
+ * Before it is performed.
+ */
+bool mmio_again_fits(struct vcpu *v, const struct insn *insn, uint64_t *la);
+/*
+ * It stood at `rip`, was decoded from `bytes` (15 of them, and a 0), and has been performed: keep
+ * it, unless something speaks against it. `ranges` stay where they are until the next call below.
+ */
+void mmio_again_learn(struct vcpu *v, const struct insn *insn, const uint8_t bytes[16],
+		      uint64_t rip, uint64_t la, struct mmio_ranges *ranges);
+/* Ranges have changed: nothing is kept any more. */
+void mmio_again_forget(void);

@@ -1,0 +1,296 @@
+/*
+ * The same loads and stores again and again, at one RIP, while what they depend on changes:
+ * registers, page tables, the code itself. On a machine whose VMM has a device there (word
+ * device=1; core/vm/mmio_test.c) nothing is different: it may remember an instruction, but not use
+ * what it remembers when anything has changed (SDM 3A 4.10.4.3, 9.1.3).
+ */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "tests/guest/kernel/guest.h"
+
+#define TIMES 6u
+#define VIRT  (UINT64_C(6) << 30)
+
+enum { ALL = 1, WRITES = 2, MOVE = 3, END = 4, COUNTS = 5 };
+
+static uint8_t pages[3][4096] __attribute__((aligned(4096))); /* a device, where there is one */
+static uint8_t plain[4096] __attribute__((aligned(4096)));
+static uint8_t *code;
+static bool device;
+static uint64_t call;
+
+static uint64_t vmm(uint64_t number, uint64_t rbx, uint64_t *rcx, uint64_t rdx)
+{
+	if (cpuid(0, 0).ecx == 0x6c65746e) /* "ntel" */
+		__asm__ volatile("vmcall"
+				 : "+a"(number), "+c"(*rcx), "+d"(rdx)
+				 : "b"(rbx)
+				 : "memory");
+	else
+		__asm__ volatile("vmmcall"
+				 : "+a"(number), "+c"(*rcx), "+d"(rdx)
+				 : "b"(rbx)
+				 : "memory");
+	return number;
+}
+
+static void ask(uint64_t operation, uint64_t *rcx, uint64_t rdx, const char *what)
+{
+	if (device && vmm(call, operation, rcx, rdx) != 0)
+		case_error("device: %s", what);
+}
+
+static void put(uint64_t operation, const void *at, uint64_t size)
+{
+	uint64_t rcx = (uintptr_t)at;
+
+	ask(operation, &rcx, size, "put");
+}
+
+static void end(void)
+{
+	uint64_t rcx = 0;
+
+	ask(END, &rcx, 0, "end");
+}
+
+/* The handlers have seen so many accesses since the device was put there. */
+static void check_counts(uint32_t reads, uint32_t writes, const char *what)
+{
+	uint64_t rcx = (uint64_t)reads << 32 | writes;
+
+	ask(COUNTS, &rcx, 0, "counts");
+	CHECK_EQ(rcx >> 32, reads, "%s reads", what);
+	CHECK_EQ(rcx & UINT32_MAX, writes, "%s writes", what);
+}
+
+/* Code of up to 12 bytes at the one place, and a RET. */
+static void write_code(const char *bytes, unsigned n)
+{
+	memcpy(code, bytes, n);
+	code[n] = 0xc3;
+	cpuid(0, 0); /* serializes: SDM 3A 9.1.3 */
+}
+
+/* Runs it: RAX and RCX are values, RDX and RSI make the address. */
+static uint64_t run(uint64_t rax, uint64_t rcx, uint64_t rdx, uint64_t rsi)
+{
+	__asm__ volatile("call *%4"
+			 : "+a"(rax), "+c"(rcx), "+d"(rdx), "+S"(rsi)
+			 : "r"(code)
+			 : "memory");
+	return rax;
+}
+
+static uint32_t at32(const uint8_t *p)
+{
+	uint32_t value;
+
+	memcpy(&value, p, sizeof(value));
+	return value;
+}
+
+static uint64_t at64(const uint8_t *p)
+{
+	uint64_t value;
+
+	memcpy(&value, p, sizeof(value));
+	return value;
+}
+
+static void forms(void)
+{
+	static const struct {
+		const char *name, *bytes;
+		uint8_t n, size, store; /* 2: an immediate of 0x11223344, sign-extended */
+	} form[] = {
+	    {"mov-eax", "\x89\x04\x32", 3, 4, 1},                       /* (%rdx,%rsi), from EAX */
+	    {"mov-rax", "\x48\x89\x04\x32", 4, 8, 1},                   /* from RAX */
+	    {"mov-imm32", "\xc7\x44\x32\x08\x44\x33\x22\x11", 8, 4, 2}, /* 8(%rdx,%rsi) */
+	    {"mov-imm64", "\x48\xc7\x44\x32\x10\x44\x33\x22\x11", 9, 8, 2}, /* 16(%rdx,%rsi) */
+	    {"load-eax", "\x8b\x04\x32", 3, 4, 0},
+	    {"load-rax", "\x48\x8b\x04\x32", 4, 8, 0},
+	    {"load-base", "\x8b\x42\x20", 3, 4, 0}, /* 32(%rdx) */
+	};
+	uint32_t reads = 0, writes = 0;
+
+	put(ALL, pages[0], 8192);
+	for (unsigned f = 0; f < sizeof(form) / sizeof(form[0]); f++) {
+		write_code(form[f].bytes, form[f].n);
+		for (uint64_t i = 0; i < TIMES; i++) {
+			uint64_t rsi = form[f].bytes[2] == 0x20 ? 0 : i * 64,
+				 value = UINT64_C(0x8123456789abcdef) + (i << 32 | i);
+			uint64_t got = run(value, 0, (uintptr_t)pages[0], rsi);
+
+			if (form[f].store) {
+				CHECK_EQ(got, value, "%s RAX %lu", form[f].name, i);
+				writes++;
+			} else {
+				reads++;
+				case_value("%s %lu %#lx", form[f].name, i, got);
+			}
+		}
+	}
+	check_counts(reads, writes, "forms");
+	end();
+	/* the memory has now what the device had: what was stored, and nothing beside it */
+	for (uint64_t i = 0; i < TIMES; i++) {
+		const uint8_t *p = pages[0] + i * 64;
+
+		CHECK_EQ(at64(p), UINT64_C(0x8123456789abcdef) + (i << 32 | i), "stored %lu", i);
+		CHECK_EQ(at64(p + 8), 0x11223344, "immediate %lu", i);
+		CHECK_EQ(at64(p + 16), 0x11223344, "immediate-64 %lu", i);
+		CHECK_EQ(at64(p + 24), 0, "behind %lu", i);
+	}
+}
+
+/* One virtual page leads to the device's first page, to its second, and to plain memory. */
+static void page_tables(void)
+{
+	uint32_t writes = 0;
+
+	memset(pages, 0, sizeof(pages));
+	memset(plain, 0, sizeof(plain));
+	put(ALL, pages[0], 8192);
+	write_code("\x89\x04\x32", 3);
+	for (uint32_t i = 0; i < 3 * TIMES; i++) {
+		uint8_t *to = i % 3 == 0 ? pages[0] : i % 3 == 1 ? pages[1] : plain;
+
+		page_map(VIRT, (uintptr_t)to, PAGE_P | PAGE_W);
+		for (uint32_t k = 0; k < TIMES; k++)
+			run(i << 8 | k, 0, VIRT, 4 * (i * TIMES + k));
+		writes += to == plain ? 0 : TIMES;
+	}
+	check_counts(0, writes, "page-tables");
+	end();
+	for (uint32_t i = 0; i < 3 * TIMES; i++) {
+		for (uint32_t k = 0; k < TIMES; k++) {
+			uint32_t at = 4 * (i * TIMES + k), want = i << 8 | k;
+
+			CHECK_EQ(at32(pages[0] + at), i % 3 == 0 ? want : 0, "page-0 %u.%u", i, k);
+			CHECK_EQ(at32(pages[1] + at), i % 3 == 1 ? want : 0, "page-1 %u.%u", i, k);
+			CHECK_EQ(at32(plain + at), i % 3 == 2 ? want : 0, "plain %u.%u", i, k);
+		}
+	}
+}
+
+/* A page that may not be written any more: the fault comes, and the device sees nothing. */
+static void rights(void)
+{
+	uint64_t cr0 = read_cr0();
+
+	memset(pages, 0, sizeof(pages));
+	put(ALL, pages[0], 4096);
+	page_map(VIRT, (uintptr_t)pages[0], PAGE_P | PAGE_W);
+	write_cr0(cr0 | CR0_WP);
+	for (unsigned i = 0; i < 2 * TIMES; i++) {
+		bool allowed = i < TIMES;
+
+		if (i == TIMES)
+			page_map(VIRT, (uintptr_t)pages[0], PAGE_P);
+		__asm__ volatile(TRY("movl %%eax, (%0)") : : "r"(VIRT), "a"(i + 1) : "memory");
+		CHECK_EQ(tried(), allowed ? VECTOR_NONE : 14, "read-only %u", i);
+	}
+	write_cr0(cr0);
+	check_counts(0, TIMES, "rights");
+	end();
+	CHECK_EQ(at32(pages[0]), TIMES, "read-only value");
+}
+
+/* The bytes change, one at a time: another register, another offset, a load. */
+static void self_modifying(void)
+{
+	memset(pages, 0, sizeof(pages));
+	put(ALL, pages[0], 4096);
+	for (uint32_t i = 0; i < TIMES; i++) {
+		for (uint32_t k = 0; k < TIMES; k++) {
+			write_code("\x89\x42\x10", 3); /* EAX to 16(%rdx) */
+			run(i, 0x100 + i, (uintptr_t)pages[0], 0);
+		}
+		code[1] = 0x4a; /* ECX */
+		cpuid(0, 0);
+		run(i, 0x100 + i, (uintptr_t)pages[0] + 16, 0);
+		code[2] = 0x40; /* to 64(%rdx) */
+		cpuid(0, 0);
+		run(i, 0x200 + i, (uintptr_t)pages[0], 0);
+		code[0] = 0x8b; /* load ECX */
+		code[1] = 0x42; /* EAX */
+		cpuid(0, 0);
+		CHECK_EQ(run(i, 0, (uintptr_t)pages[0], 0), 0x200 + i, "load %u", i);
+	}
+	check_counts(TIMES, TIMES * (TIMES + 2), "code");
+	end();
+	CHECK_EQ(at32(pages[0] + 16), TIMES - 1, "EAX");
+	CHECK_EQ(at32(pages[0] + 32), 0x100 + TIMES - 1, "ECX");
+	CHECK_EQ(at32(pages[0] + 64), 0x200 + TIMES - 1, "offset");
+}
+
+/* The device moves away and comes back; it covers part of a page. */
+static void ranges(void)
+{
+	uint64_t rcx;
+
+	memset(pages, 0, sizeof(pages));
+	put(ALL, pages[0] + 256, 512);
+	write_code("\x89\x04\x32", 3);
+	for (uint32_t i = 0; i < 4; i++) {
+		for (uint32_t k = 0; k < TIMES; k++)
+			run(0x1000 + i, 0, (uintptr_t)pages[0],
+			    252 + 4 * k); /* the first is beside it */
+		rcx = (uintptr_t)pages[i & 1 ? 0 : 2] + 256;
+		ask(MOVE, &rcx, 0, "move");
+	}
+	/* at home for i = 0 and 2; the others went to the memory there */
+	check_counts(0, device ? 2 * (TIMES - 1) : 0, "ranges");
+	rcx = (uintptr_t)pages[0] + 256;
+	ask(MOVE, &rcx, 0, "move");
+	end();
+	CHECK_EQ(at32(pages[0] + 252), 0x1003, "beside");
+}
+
+/* SDM 3B 18.3.1.4: a trap behind each. */
+static void steps(void)
+{
+	static const uint8_t bytes[] = {0x89, 0x02}; /* mov %eax, (%rdx) */
+	struct snippet s = {.trace = true, .in = {.rdx = (uintptr_t)pages[0]}};
+
+	memset(pages, 0, sizeof(pages));
+	put(ALL, pages[0], 4096);
+	snippet_bytes(&s, bytes, sizeof(bytes));
+	for (unsigned i = 0; i < 2 * TIMES; i++) {
+		s.in.rax = i + 1;
+		s.in.rflags = i < TIMES ? 0 : RFLAGS_TF;
+		s.steps = 0;
+		snippet_run(&s);
+		CHECK_EQ(s.out.vector, VECTOR_END, "step %u vector", i);
+		CHECK_EQ(s.steps, i < TIMES ? 0 : 1, "step %u count", i);
+		if (s.steps) {
+			CHECK_EQ(s.step[0].rip, sizeof(bytes), "step %u RIP", i);
+			CHECK_EQ(s.step[0].dr6, DR6_CLEAR | DR6_BS, "step %u DR6", i);
+		}
+	}
+	check_counts(0, 2 * TIMES, "steps");
+	end();
+	CHECK_EQ(at32(pages[0]), 2 * TIMES, "step value");
+}
+
+GUEST_CASE(mmio_again, "SDM 2B MOV; SDM 3A 4.10.4.3, 9.1.3; SDM 3B 18.3.1.4")
+{
+	static const char name[] = "test_mmio";
+
+	device = word_number("device", 0) != 0;
+	if (device) {
+		uint64_t none = 0;
+
+		call = vmm(0, (uintptr_t)name, &none, 0);
+		if (!call)
+			case_error("the VMM has no device for tests");
+	}
+	code = page_alloc();
+	forms();
+	page_tables();
+	rights();
+	self_modifying();
+	ranges();
+	if (word_number("steps", 1))
+		steps();
+}
