@@ -39,17 +39,7 @@ bool bench_is_intel(void)
 
 uint64_t bench_vmcall(uint64_t number, uint64_t rbx, uint64_t rcx, uint64_t rdx)
 {
-	if (bench_is_intel())
-		__asm__ volatile("vmcall"
-				 : "+a"(number), "+b"(rbx), "+c"(rcx), "+d"(rdx)
-				 :
-				 : "memory");
-	else
-		__asm__ volatile("vmmcall"
-				 : "+a"(number), "+b"(rbx), "+c"(rcx), "+d"(rdx)
-				 :
-				 : "memory");
-	return number;
+	return vmm_call(number, rbx, &rcx, rdx);
 }
 
 uint64_t bench_vmcall_number(const char *name)

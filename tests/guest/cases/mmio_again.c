@@ -18,24 +18,9 @@ static uint8_t *code;
 static bool device;
 static uint64_t call;
 
-static uint64_t vmm(uint64_t number, uint64_t rbx, uint64_t *rcx, uint64_t rdx)
-{
-	if (cpuid(0, 0).ecx == 0x6c65746e) /* "ntel" */
-		__asm__ volatile("vmcall"
-				 : "+a"(number), "+c"(*rcx), "+d"(rdx)
-				 : "b"(rbx)
-				 : "memory");
-	else
-		__asm__ volatile("vmmcall"
-				 : "+a"(number), "+c"(*rcx), "+d"(rdx)
-				 : "b"(rbx)
-				 : "memory");
-	return number;
-}
-
 static void ask(uint64_t operation, uint64_t *rcx, uint64_t rdx, const char *what)
 {
-	if (device && vmm(call, operation, rcx, rdx) != 0)
+	if (device && vmm_call(call, operation, rcx, rdx) != 0)
 		case_error("device: %s", what);
 }
 
@@ -281,7 +266,7 @@ GUEST_CASE(mmio_again, "SDM 2B MOV; SDM 3A 4.10.4.3, 9.1.3; SDM 3B 18.3.1.4")
 	if (device) {
 		uint64_t none = 0;
 
-		call = vmm(0, (uintptr_t)name, &none, 0);
+		call = vmm_call(0, (uintptr_t)name, &none, 0);
 		if (!call)
 			case_error("the VMM has no device for tests");
 	}

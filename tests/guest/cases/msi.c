@@ -43,28 +43,12 @@ static uint32_t config_read(uint32_t offset)
 	return value;
 }
 
-/* A call of the VMM: operation in RBX, argument and result in RCX, second result in RDX. */
-static uint64_t vmm(uint64_t number, uint64_t rbx, uint64_t *rcx, uint64_t rdx)
-{
-	if (cpuid(0, 0).ecx == 0x6c65746e) /* "ntel" */
-		__asm__ volatile("vmcall"
-				 : "+a"(number), "+c"(*rcx), "+d"(rdx)
-				 : "b"(rbx)
-				 : "memory");
-	else
-		__asm__ volatile("vmmcall"
-				 : "+a"(number), "+c"(*rcx), "+d"(rdx)
-				 : "b"(rbx)
-				 : "memory");
-	return number;
-}
-
 /* Interrupts that the VMM has taken. */
 static uint64_t taken(void)
 {
 	uint64_t n = 0;
 
-	vmm(call, 1, &n, 0);
+	vmm_call(call, 1, &n, 0);
 	return n;
 }
 
@@ -72,7 +56,7 @@ static uint64_t in_hardware(uint32_t offset)
 {
 	uint64_t n = 0;
 
-	vmm(call, 3, &n, offset);
+	vmm_call(call, 3, &n, offset);
 	return n;
 }
 
@@ -260,7 +244,7 @@ GUEST_CASE(msi, "PCI Local Bus 3.0 6.8, SDM 3A 10.11")
 	is_take = mode && mode[0] == 't';
 	if (mode) {
 		n = 0;
-		call = vmm(0, (uintptr_t) "test_msi", &n, 0);
+		call = vmm_call(0, (uintptr_t) "test_msi", &n, 0);
 		CHECK(call, "the VMM's call");
 		taken_before = taken();
 	}
@@ -276,7 +260,7 @@ GUEST_CASE(msi, "PCI Local Bus 3.0 6.8, SDM 3A 10.11")
 			cpuid(0, 0);
 		CHECK_EQ(total(), 0, "virtual source");
 		n = 0;
-		vmm(call, 2, &n, 0);
+		vmm_call(call, 2, &n, 0);
 		CHECK_EQ(n, 1, "raised");
 		CHECK(wait(&count[0][0], 1), "raised count");
 	} else {

@@ -84,6 +84,25 @@ static inline struct cpuid cpuid(uint32_t leaf, uint32_t subleaf)
 	return r;
 }
 
+/*
+ * A call of the VMM: operation in RBX, argument and result in RCX, second argument in RDX. Number 0
+ * asks for the number of the name that RBX points to. Only where there is a VMM that has calls.
+ */
+static inline uint64_t vmm_call(uint64_t number, uint64_t rbx, uint64_t *rcx, uint64_t rdx)
+{
+	if (cpuid(0, 0).ecx == 0x6c65746e) /* "ntel" */
+		__asm__ volatile("vmcall"
+				 : "+a"(number), "+c"(*rcx), "+d"(rdx)
+				 : "b"(rbx)
+				 : "memory");
+	else
+		__asm__ volatile("vmmcall"
+				 : "+a"(number), "+c"(*rcx), "+d"(rdx)
+				 : "b"(rbx)
+				 : "memory");
+	return number;
+}
+
 static inline void outb(uint16_t port, uint8_t value)
 {
 	__asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port));
