@@ -1,10 +1,6 @@
 # Build options: Kconfig and .config become a header that every source of the image sees.
 # SPDX-License-Identifier: BSD-3-Clause
 
-KCONFIG_CONFIG ?= .config
-CONFIG_H       := $(B)/include/config.h
-KCONFIG        := KCONFIG_CONFIG=$(KCONFIG_CONFIG) $(PYTHON) -m
-
 # Looked at each time, for .config may come and go; the file is written when it changes, and then all is built anew.
 .PHONY: FORCE config defconfig olddefconfig savedefconfig
 $(CONFIG_H): FORCE | $(DEPS)/packages

@@ -1,13 +1,9 @@
 # Third-party packages: what is needed, and the rules that fetch and build it.
 # SPDX-License-Identifier: BSD-3-Clause
 
-DEPS := $(B)/deps
-
 # What other fragments use. Objects depend on DEPS_READY: from then on every package is installed and every header is there.
 DEPS_READY       := $(DEPS)/ready
 DEPS_LIBS        := $(DEPS)/libzydis.a
-DEPS_CFLAGS      := -isystem $(DEPS)/include -DZYAN_NO_LIBC -DZYDIS_STATIC_BUILD -DZYCORE_STATIC_BUILD \
-	-DZYDIS_DISABLE_FORMATTER -DZYDIS_DISABLE_ENCODER -DZYDIS_DISABLE_AVX512 -DZYDIS_DISABLE_KNC
 HOST_DEPS_LIBS   := $(DEPS)/host/libzydis.a
 HOST_DEPS_CFLAGS := $(DEPS_CFLAGS)
 # Kernels of the test guest: version -> Debian package.
@@ -36,19 +32,13 @@ $(DEPS)/zydis.src: deps/zydis | $(DEPS)/packages
 $(DEPS_READY): $(DEPS)/zydis.src | $(DEPS)/packages
 	@touch $@
 
-ZYDIS_SRCS := Decoder DecoderData SharedData Register Mnemonic Utils Segment MetaInfo Zydis
 ZYDIS_VMM  := $(ZYDIS_SRCS:%=$(DEPS)/vmm/%.o)
 ZYDIS_HOST := $(ZYDIS_SRCS:%=$(DEPS)/host/%.o)
-# -ffile-prefix-map: the same bytes wherever the tree lies.
-ZYDIS_CFLAGS := -std=c11 -O2 -w $(DEPS_CFLAGS) -I$(DEPS)/zydis/src -ffile-prefix-map=$(CURDIR)=.
-
 $(ZYDIS_VMM): $(DEPS)/vmm/%.o: $(DEPS_READY) deps/zydis_libc.h
 	@mkdir -p $(@D)
 	@rm -f $@
 	@echo "  CC      zydis/$*.c"
-	@$(CC) $(ZYDIS_CFLAGS) -include deps/zydis_libc.h -ffreestanding -fno-pic -mcmodel=kernel -mno-red-zone -mgeneral-regs-only \
-		-fcf-protection=none -fno-asynchronous-unwind-tables -fno-stack-protector -ffunction-sections \
-		-fdata-sections -c -o $@ $(DEPS)/zydis/src/$*.c
+	@$(CC) $(ZYDIS_CFLAGS) $(ZYDIS_VMM_CFLAGS) -c -o $@ $(DEPS)/zydis/src/$*.c
 
 $(ZYDIS_HOST): $(DEPS)/host/%.o: $(DEPS_READY)
 	@mkdir -p $(@D)

@@ -45,10 +45,10 @@ check-system: $(IMAGES) $(GUESTS)
 	@$(CHECK) --system -- $(PYTEST)
 
 check: $(IMAGES) $(B)/bitvisor.iso $(HOST_TESTS) $(GUESTS)
-	@$(CHECK) --host $(HOST_TESTS) --make $(DOC_CHECKS) check-spin check-cas check-exit-path check-cpus --fuzz-runs $(FUZZ_RUNS) --fuzz $(FUZZ_BINS) --system
+	@$(CHECK) --host $(HOST_TESTS) --make $(DOC_CHECKS) check-spin check-cas check-bmake check-exit-path check-cpus --fuzz-runs $(FUZZ_RUNS) --fuzz $(FUZZ_BINS) --system
 
 check-all: $(IMAGES) $(B)/bitvisor.iso $(HOST_TESTS) $(GUESTS)
-	@$(CHECK) --host $(HOST_TESTS) --make $(DOC_CHECKS) check-spin check-cas check-exit-path check-cpus --fuzz-runs $(FUZZ_RUNS) --fuzz $(FUZZ_BINS) --system -- --all-rows
+	@$(CHECK) --host $(HOST_TESTS) --make $(DOC_CHECKS) check-spin check-cas check-bmake check-exit-path check-cpus --fuzz-runs $(FUZZ_RUNS) --fuzz $(FUZZ_BINS) --system -- --all-rows
 
 # Line coverage of pure code by the host tests; not part of check. Without sanitizers and optimization, so that
 # each line is code of its own.

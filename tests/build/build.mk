@@ -20,6 +20,11 @@ check-exit-path: $(B)/bitvisor.elf
 check-cpus: | $(CONFIG_H) $(DEPS_READY)
 	@$(PYTHON) tests/build/check_cpus.py $(CC) $(VMM_CFLAGS)
 
+# BSD make reads Makefile, and gives the same image.
+.PHONY: check-bmake
+check-bmake: $(B)/bitvisor.elf
+	@KCONFIG_CONFIG=$(KCONFIG_CONFIG) sh tests/build/bmake.sh $<
+
 # Each header of these rooms compiles alone, but for lists that are included several times with a macro.
 LISTS      := core/vm/features_table.h core/x86/svm/exit_codes.h core/x86/vt/exit_reasons.h core/x86/vt/vmcs_fields.h
 HEADERS    := $(filter-out $(LISTS),$(sort $(shell find include core drivers -name '*.h')))
