@@ -58,9 +58,14 @@ static bool any_taken(struct pci_device *dev)
 static void region_write(struct pci_device *dev, unsigned bar, uint64_t offset, unsigned size,
 			 uint64_t value)
 {
-	if (offset == CLEAR)
-		test.seen &= ~(uint32_t)value;
+	bool clears = offset == CLEAR;
+	uint32_t status = clears ? (uint32_t)pci_region_read(dev, bar, STATUS, 4) : 0;
+
 	pci_region_write(dev, bar, offset, size, value);
+	if (status & (uint32_t)value & ~test.seen)
+		msi_ended_unseen(dev);
+	if (clears)
+		test.seen &= ~(uint32_t)value;
 }
 
 static uint64_t region_read(struct pci_device *dev, unsigned bar, uint64_t offset, unsigned size)

@@ -38,42 +38,76 @@ static struct {
 #define SOURCE_CPU 0
 
 static struct {
-	bool (*pending)(void *arg);
+	enum nmi_cause (*look)(void *arg);
 	void *arg;
 } sources[SOURCE_MAX];
 static unsigned source_count;
 
-/* Causes that were seen before their NMI was: the boot CPU's own. They expire as claims do. */
+/* NMIs that are explained before they are seen: the boot CPU's own. They expire as claims do. */
 static struct {
 	uint32_t count;
 	uint64_t last_us;
-} early_causes;
+} early;
 
-int nmi_add_source(bool (*pending)(void *arg), void *arg)
+/* When a cause was ended whose NMI has not been seen; 0: none. Atomic. */
+static uint64_t gone_us;
+
+/* Looks at the sources in one exit. A device that interrupts all the time gets no more. */
+#define LOOKS_MAX 4
+
+int nmi_add_source(enum nmi_cause (*look)(void *arg), void *arg)
 {
 	if (source_count == SOURCE_MAX)
 		return -ENOSPC;
-	sources[source_count].pending = pending;
+	sources[source_count].look = look;
 	sources[source_count++].arg = arg;
 	return 0;
 }
 
-/* Serve the devices of the VMM's own; returns how many of `seen` NMIs are not theirs. */
-static uint32_t take_sources(uint32_t seen)
+void nmi_cause_gone(void)
 {
-	uint32_t causes = 0;
+	__atomic_store_n(&gone_us, clock_us() | 1, __ATOMIC_RELEASE);
+}
 
-	if (this_cpu()->index != SOURCE_CPU || source_count == 0)
-		return seen;
-	for (unsigned i = 0; i < source_count; i++)
-		causes += sources[i].pending(sources[i].arg);
-	if (early_causes.count && clock_us() - early_causes.last_us > CLAIM_EXPIRES_US)
-		early_causes.count = 0;
-	if (causes)
-		early_causes.last_us = clock_us();
-	causes += early_causes.count;
-	early_causes.count = causes > seen ? causes - seen : 0;
-	return causes > seen ? 0 : seen - causes;
+static bool has_sources(void)
+{
+	return this_cpu()->index == SOURCE_CPU && source_count;
+}
+
+/* Serve the devices of the VMM's own, after `seen` NMIs; true: one of them had a cause. */
+static bool look_at_sources(uint32_t seen)
+{
+	bool found = false;
+	uint32_t to_come = 0;
+
+	for (unsigned i = 0; has_sources() && i < source_count; i++) {
+		enum nmi_cause cause = sources[i].look(sources[i].arg);
+
+		found = found || cause != NMI_NO_CAUSE;
+		to_come += cause == NMI_MAY_COME;
+	}
+	if (to_come > seen) {
+		early.count += to_come - seen;
+		early.last_us = clock_us();
+	}
+	return found;
+}
+
+/* One NMI without a cause: is it known why? */
+static bool claim_early(void)
+{
+	uint64_t since;
+
+	if (!has_sources())
+		return false;
+	if (early.count && clock_us() - early.last_us > CLAIM_EXPIRES_US)
+		early.count = 0;
+	if (early.count) {
+		early.count--;
+		return true;
+	}
+	since = __atomic_exchange_n(&gone_us, 0, __ATOMIC_ACQUIRE);
+	return since && clock_us() - since <= CLAIM_EXPIRES_US;
 }
 
 void nmi_host(void)
@@ -156,33 +190,72 @@ void nmi_forget(struct vcpu *v)
 	} while (!landed ||
 		 __atomic_load_n(&kicks_under_way[index].sent, __ATOMIC_ACQUIRE) != sent);
 	kicks_under_way[index].claimed = sent;
-	take_sources(0);
-	early_causes.count = 0;
+	look_at_sources(0);
+	early.count = 0;
 	__atomic_store_n(&v->host_nmi, 0, __ATOMIC_RELAXED);
+}
+
+/* Make the coming entry exit at once. */
+static void come_back(struct vcpu *v)
+{
+	if (vmm_ops->force_exit)
+		vmm_ops->force_exit(v);
+	else
+		nmi_kick(this_cpu()->index, KICK_NMI);
+}
+
+/*
+ * Take the NMIs that have come, and serve their causes; returns how many are the guest's.
+ *
+ * A look at a device serves all causes that it has by then, be they told by one NMI or by several,
+ * and what it has told by then has landed (NMI_CAUSE). So behind a look that found something NMIs
+ * that have landed are taken, and explained by it as those before it are; from then on an NMI
+ * without a cause is the guest's again. Only one of the guest's that coincides is lost.
+ */
+static uint32_t take(struct vcpu *v, uint32_t seen)
+{
+	static const uint32_t at_once = 1;
+	bool found = false, before;
+
+	for (unsigned i = 0; i < LOOKS_MAX; i++) {
+		seen += __atomic_exchange_n(&v->host_nmi, 0, __ATOMIC_ACQ_REL);
+		nmi_take_kicks(v);
+		while (seen && claim_kick(this_cpu()->index))
+			seen--;
+		before = found;
+		found = look_at_sources(seen);
+		while (seen && !found && claim_early())
+			seen--;
+		if (found || before)
+			seen = 0;
+		if (!found)
+			return seen;
+		vmm_ops->wait(v, &at_once);
+		if (!__atomic_load_n(&v->host_nmi, __ATOMIC_RELAXED))
+			return seen;
+	}
+	early.count += __atomic_load_n(&v->host_nmi, __ATOMIC_RELAXED);
+	early.last_us = clock_us();
+	come_back(v);
+	return seen;
 }
 
 void nmi_exit(struct vcpu *v, bool from_guest)
 {
 	struct event first;
-	uint32_t seen =
-	    __atomic_exchange_n(&v->host_nmi, 0, __ATOMIC_ACQ_REL) + (from_guest ? 1 : 0);
+	uint32_t guests;
 
 	sysmsr_release(v);
-	nmi_take_kicks(v);
+	guests = take(v, from_guest ? 1 : 0);
+
 	if (v->mc_pending && vmm_ops->pending_event(v, &first)) {
 		/* no part of its delivery: it goes first, and the CPU comes back right behind it */
-		if (vmm_ops->force_exit)
-			vmm_ops->force_exit(v);
-		else
-			nmi_kick(this_cpu()->index, KICK_NMI);
+		come_back(v);
 	} else if (v->mc_pending) {
 		v->mc_pending = 0;
 		emulate_exception(v, VECTOR_MC, 0);
 	}
-	while (seen && claim_kick(this_cpu()->index))
-		seen--;
-	seen = take_sources(seen);
-	if (seen || v->nmi_pending)
+	if (guests || v->nmi_pending)
 		vmm_ops->inject_nmi(v);
 }
 

@@ -26,13 +26,25 @@ void nmi_exit(struct vcpu *v, bool from_guest);
  * handler of `v`, where vmm_ops->wait() may be called.
  */
 void nmi_forget(struct vcpu *v);
+/* What a look at a device has found, since the last look. */
+enum nmi_cause {
+	NMI_NO_CAUSE,
+	NMI_CAUSE,    /* and it was served; NMIs that the device has sent for it have landed */
+	NMI_MAY_COME, /* as NMI_CAUSE, but its NMI may come later */
+};
 /*
- * A device of the VMM's sends its interrupts to the boot CPU as NMIs (delivery mode 100b).
- * `pending` looks at the device's cause register: true when the device has wanted attention since
- * the last call, and then it has got it. It is called at each NMI exit of the boot CPU, also for
- * NMIs of others: two NMIs may have become one. Context: start-up (INITCALL_DRIVERS). 0 or -ENOSPC.
+ * A device of the VMM's sends its interrupts to the boot CPU as NMIs (delivery mode 100b). `look`
+ * looks at the device's cause register, and serves what it finds. It is called at each NMI exit of
+ * the boot CPU, also for NMIs of others: two NMIs may have become one. Context: start-up
+ * (INITCALL_DRIVERS). 0 or -ENOSPC.
  */
-int nmi_add_source(bool (*pending)(void *arg), void *arg);
+int nmi_add_source(enum nmi_cause (*look)(void *arg), void *arg);
+/*
+ * A cause is gone that no look has seen: the guest has served it itself, or its source was switched
+ * off. An NMI that comes without a cause within a second is no guest's; one, for they merge.
+ * Context: behind the access that ended it, on any CPU.
+ */
+void nmi_cause_gone(void);
 /* Run what the kick word asks for. Context: exit handler, or a CPU that waits in the VMM. */
 void nmi_take_kicks(struct vcpu *v);
 /*

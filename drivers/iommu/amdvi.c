@@ -175,7 +175,7 @@ static uint8_t setting_of(uint32_t device)
 	return data;
 }
 
-static bool amdvi_pending(void *arg);
+static enum nmi_cause amdvi_look(void *arg);
 
 static int amdvi_prepare(uint64_t root, uint64_t root3)
 {
@@ -197,7 +197,7 @@ static int amdvi_prepare(uint64_t root, uint64_t root3)
 		u->events = pages_alloc(1, PAGE_SIZE);
 		if (!u->commands || !u->events)
 			return -ENOMEM;
-		u->faults_on = iommu_nmi_address() && nmi_add_source(amdvi_pending, u) == 0;
+		u->faults_on = iommu_nmi_address() && nmi_add_source(amdvi_look, u) == 0;
 		if (tell_interrupts)
 			amdvi_device_nmi(device_table[u->at->device_id]);
 	}
@@ -334,13 +334,13 @@ static void take_event(struct unit *u, uint32_t head)
 		iommu_log_fault("AMD-Vi", u->at->base, u->at->segment, &f);
 }
 
-static bool amdvi_pending(void *arg)
+static enum nmi_cause amdvi_look(void *arg)
 {
 	struct unit *u = arg;
 	uint64_t status = iommu_read64(u->registers, AMDVI_STATUS);
 
 	if (!(status & (AMDVI_STATUS_EVENT_INT | AMDVI_STATUS_OVERFLOW)))
-		return false;
+		return NMI_NO_CAUSE;
 	/* first the cause, then its events: what comes in between has a message of its own */
 	iommu_write64(u->registers, AMDVI_STATUS, AMDVI_STATUS_EVENT_INT);
 	uint32_t head = (uint32_t)iommu_read64(u->registers, AMDVI_EVENT_HEAD) % AMDVI_QUEUE_BYTES,
@@ -364,7 +364,7 @@ static bool amdvi_pending(void *arg)
 		iommu_write64(u->registers, AMDVI_STATUS, AMDVI_STATUS_OVERFLOW);
 		iommu_write64(u->registers, AMDVI_CONTROL, control);
 	}
-	return true;
+	return NMI_MAY_COME;
 }
 
 const struct iommu_driver iommu_amdvi = {

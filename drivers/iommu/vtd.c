@@ -183,7 +183,7 @@ static uint64_t make_root_table(uint64_t root, unsigned levels)
 	return virt_to_phys(roots).a;
 }
 
-static bool vtd_pending(void *arg);
+static enum nmi_cause vtd_look(void *arg);
 
 static int vtd_prepare(uint64_t root, uint64_t root3)
 {
@@ -201,7 +201,7 @@ static int vtd_prepare(uint64_t root, uint64_t root3)
 			u->queue = pages_alloc(1, PAGE_SIZE);
 		if (!u->root_table || (u->caps.queue && !u->queue))
 			return -ENOMEM;
-		u->faults_on = iommu_nmi_address() && nmi_add_source(vtd_pending, u) == 0;
+		u->faults_on = iommu_nmi_address() && nmi_add_source(vtd_look, u) == 0;
 	}
 	return 0;
 }
@@ -344,13 +344,13 @@ static int vtd_start(void)
 
 /* ---- faults ---- */
 
-static bool vtd_pending(void *arg)
+static enum nmi_cause vtd_look(void *arg)
 {
 	struct unit *u = arg;
 	uint32_t status = read32(u, VTD_FSTS);
 
 	if (!(status & (VTD_FSTS_PPF | VTD_FSTS_CLEAR)))
-		return false;
+		return NMI_NO_CAUSE;
 	/* A unit sends the next message only when all records are free: look until they are. */
 	for (unsigned round = 0; round < FAULT_ROUNDS && (status & VTD_FSTS_PPF); round++) {
 		for (unsigned i = 0; i < u->caps.fault_records; i++) {
@@ -369,7 +369,7 @@ static bool vtd_pending(void *arg)
 	}
 	if (status & VTD_FSTS_CLEAR)
 		write32(u, VTD_FSTS, VTD_FSTS_CLEAR);
-	return true;
+	return NMI_MAY_COME;
 }
 
 const struct iommu_driver iommu_vtd = {

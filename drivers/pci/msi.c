@@ -6,7 +6,6 @@
 #include "core/vm/mmio.h"
 #include "core/vm/nmi.h"
 #include "core/x86/apic.h"
-#include "core/x86/clock.h"
 #include "core/x86/percpu.h"
 #include "drivers/pci/claim.h"
 #include "drivers/pci/msi.h"
@@ -21,9 +20,7 @@ struct msi {
 	bool active;
 	bool serving; /* in `taken`: what is raised waits until that is over */
 	bool (*taken)(struct pci_device *dev);
-	uint16_t room;      /* entries that `shadow.entry` has room for */
-	unsigned raised;    /* vectors that `taken` has raised: each has sent an NMI */
-	uint64_t closed_us; /* when the guest last ended interrupts that are taken */
+	uint16_t room; /* entries that `shadow.entry` has room for */
 	struct msi_shadow shadow;
 	struct msi *next;
 };
@@ -97,9 +94,21 @@ bool pci_msi_covers(const struct function *f, uint16_t offset, unsigned size)
 	return m && msi_shadow_covers(&m->shadow, offset, size);
 }
 
+/* Behind whatever may have ended interrupts that were taken before. */
+static void note_end(const struct msi *m, bool taken)
+{
+	if (taken && !(m->active && msi_shadow_takes(&m->shadow)))
+		nmi_cause_gone();
+}
+
 uint32_t pci_msi_config_read(struct function *f, uint16_t offset, unsigned size)
 {
-	return (uint32_t)msi_shadow_read(&f->msi->shadow, MSI_CONFIG, offset, size);
+	struct msi *m = f->msi;
+	bool taken = msi_shadow_takes(&m->shadow);
+	uint32_t value = (uint32_t)msi_shadow_read(&m->shadow, MSI_CONFIG, offset, size);
+
+	note_end(m, taken); /* it may have noticed a reset */
+	return value;
 }
 
 void pci_msi_config_write(struct function *f, uint16_t offset, unsigned size, uint32_t value)
@@ -108,8 +117,7 @@ void pci_msi_config_write(struct function *f, uint16_t offset, unsigned size, ui
 	bool taken = msi_shadow_takes(&m->shadow);
 
 	msi_shadow_write(&m->shadow, MSI_CONFIG, offset, size, value);
-	if (taken && !msi_shadow_takes(&m->shadow))
-		m->closed_us = clock_us();
+	note_end(m, taken);
 }
 
 bool pci_msi_in_bar(const struct function *f, unsigned bar)
@@ -170,62 +178,45 @@ void pci_msi_reachable(struct function *f)
 
 /* ---- NMIs ---- */
 
-/* An NMI may be on its way to the boot CPU while another CPU ends such interrupts. */
-#define CLOSING_US 1000
-
-/* What an NMI is worth that has not been seen yet; as in core/vm/nmi.c. */
-#define OWED_EXPIRES_US 1000000
-
-/*
- * Several vectors may have sent an NMI each, and the first is reason enough to look at all: the
- * others are explained one by one when they come. NMIs merge, so some never do. Of the boot CPU.
- */
-static struct {
-	unsigned count;
-	uint64_t last_us;
-} owed;
-
-/* Ask the driver; returns how many NMIs what it found may have sent. Under mmio_lock(). */
-static unsigned serve(struct msi *m)
+/* Ask the driver: did the device want something? Under mmio_lock(). */
+static bool serve(struct msi *m)
 {
 	bool wanted;
 
 	/* else its causes are INTx's, and the NMI is another's */
-	if (!m->active || !m->taken ||
-	    (!msi_shadow_takes(&m->shadow) && clock_us() - m->closed_us > CLOSING_US))
-		return 0;
+	if (!m->active || !m->taken || !msi_shadow_takes(&m->shadow))
+		return false;
 	m->serving = true;
-	m->raised = 0;
 	wanted = m->taken(&m->function->dev);
 	m->serving = false;
+	/*
+	 * The driver may have seen in memory what the device's message is still to tell. No answer
+	 * to a read passes a message that was sent before it (PCI Express Base 3.0, 2.4.1).
+	 */
+	if (wanted)
+		pci_read(&m->function->dev, PCI_VENDOR, 2);
 	msi_shadow_deliver(&m->shadow);
-	return wanted && m->raised > 1 ? m->raised : wanted;
+	return wanted;
 }
 
-static bool is_wanted(void *arg)
+static enum nmi_cause look(void *arg)
 {
 	struct msi *m = __atomic_load_n(&records, __ATOMIC_ACQUIRE);
-	unsigned causes = 0;
+	bool found = false;
 
 	(void)arg;
 	if (!m)
-		return false;
+		return NMI_NO_CAUSE;
 	mmio_lock(this_cpu());
 	for (; m; m = m->next)
-		causes += serve(m);
+		found |= serve(m);
 	mmio_unlock();
-	if (owed.count && clock_us() - owed.last_us > OWED_EXPIRES_US)
-		owed.count = 0;
-	if (causes)
-		owed.last_us = clock_us();
-	causes += owed.count;
-	owed.count = causes ? causes - 1 : 0;
-	return causes > 0;
+	return found ? NMI_CAUSE : NMI_NO_CAUSE;
 }
 
 int pci_msi_init(void)
 {
-	return nmi_add_source(is_wanted, NULL);
+	return nmi_add_source(look, NULL);
 }
 
 /* ---- for drivers ---- */
@@ -305,7 +296,12 @@ int msi_set_mode(struct pci_device *dev, unsigned vector, enum msi_mode mode)
 
 	if (!m || (mode == MSI_TAKE && !m->taken))
 		return -EINVAL;
-	return msi_shadow_set_mode(&m->shadow, vector, mode) ? 0 : -EINVAL;
+	bool taken = msi_shadow_takes(&m->shadow);
+
+	if (!msi_shadow_set_mode(&m->shadow, vector, mode))
+		return -EINVAL;
+	note_end(m, taken);
+	return 0;
 }
 
 bool msi_raise(struct pci_device *dev, unsigned vector)
@@ -314,9 +310,7 @@ bool msi_raise(struct pci_device *dev, unsigned vector)
 
 	if (!m || !msi_shadow_post(&m->shadow, vector))
 		return false;
-	if (m->serving)
-		m->raised++;
-	else
+	if (!m->serving)
 		msi_shadow_deliver(&m->shadow);
 	return true;
 }
@@ -329,6 +323,14 @@ void msi_withdraw(struct pci_device *dev, unsigned vector)
 		msi_shadow_withdraw(&m->shadow, vector);
 }
 
+void msi_ended_unseen(struct pci_device *dev)
+{
+	const struct msi *m = owned(pci_function_of(dev));
+
+	if (m && msi_shadow_takes(&m->shadow))
+		nmi_cause_gone();
+}
+
 void pci_msi_end(struct function *f)
 {
 	struct msi *m = owned(f);
@@ -336,6 +338,7 @@ void pci_msi_end(struct function *f)
 	if (!m)
 		return;
 	m->active = false;
+	note_end(m, msi_shadow_takes(&m->shadow));
 	pci_claim_part_end(f, CLAIM_MSIX_TABLE);
 	pci_claim_part_end(f, CLAIM_MSIX_PENDING);
 }

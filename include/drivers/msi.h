@@ -24,10 +24,10 @@ enum msi_mode {
  * which do not say whose they are. While the guest has MSI or MSI-X enabled, `taken` is called at
  * each NMI of the boot CPU, also for others: it looks at the device, does its work, and calls
  * msi_raise() for each vector that it has found a reason for. True: the device has wanted attention
- * since the last call. Those vectors are forwarded when it has returned: the guest's handler finds
- * all that it wrote. A vector that the guest masks is held, and forwarded when it is unmasked; the
- * VMM is interrupted all the same. The forwarded interrupt has the guest's destination, destination
- * mode, vector and delivery mode.
+ * since the last call. NMIs that have come by then are explained by that. Those vectors are
+ * forwarded when it has returned: the guest's handler finds all that it wrote. A vector that the
+ * guest masks is held, and forwarded when it is unmasked; the VMM is interrupted all the same. The
+ * forwarded interrupt has the guest's destination, destination mode, vector and delivery mode.
  *
  * `taken` may be NULL without MSI_TAKE. While the guest has neither MSI nor MSI-X enabled, nothing
  * is taken or raised: the function may use INTx, unless the driver keeps it from that.
@@ -49,3 +49,8 @@ int msi_set_mode(struct pci_device *dev, unsigned vector, enum msi_mode mode);
 bool msi_raise(struct pci_device *dev, unsigned vector);
 /* What the vector stood for is over: if it is held because the guest masks it, it is not sent. */
 void msi_withdraw(struct pci_device *dev, unsigned vector);
+/*
+ * MSI_TAKE: the guest has just ended a cause that `taken` has not seen. The device's message for it
+ * may be on its way, and finds nothing then.
+ */
+void msi_ended_unseen(struct pci_device *dev);
