@@ -161,6 +161,32 @@ bool vmmap_is_guest_ram(uint64_t pa, uint64_t len)
 	return pa >= end;
 }
 
+#define LEGACY_HOLE     UINT64_C(0xa0000)
+#define LEGACY_HOLE_END UINT64_C(0x100000)
+
+bool vmmap_ram_around(uint64_t pa, uint64_t *base, uint64_t *end)
+{
+	if (pa >= LEGACY_HOLE && pa < LEGACY_HOLE_END)
+		return false;
+	if (pa >= region_base && pa < region_base + region_size) {
+		*base = region_base;
+		*end = region_base + region_size;
+		return true;
+	}
+	for (uint32_t i = 0; i < guest_ram_count; i++) {
+		if (pa < guest_ram[i].base || pa >= guest_ram[i].end)
+			continue;
+		*base = guest_ram[i].base;
+		*end = guest_ram[i].end;
+		if (pa<LEGACY_HOLE && * end> LEGACY_HOLE)
+			*end = LEGACY_HOLE;
+		if (pa >= LEGACY_HOLE_END && *base < LEGACY_HOLE_END)
+			*base = LEGACY_HOLE_END;
+		return true;
+	}
+	return false;
+}
+
 static void *map_at_next(uint64_t pa, size_t len, unsigned perm, enum pt_type type)
 {
 	uint64_t base = align_down(pa, PAGE_SIZE), size = align_up(pa + len, PAGE_SIZE) - base;

@@ -31,6 +31,12 @@ int vmmap_add_page(uint64_t va);
 /* True when [pa, pa + len) lies in the window on guest memory. */
 bool vmmap_is_guest_ram(uint64_t pa, uint64_t len);
 /*
+ * RAM, the guest's or the VMM's, that holds the byte at `pa`: a PC's memory controller takes
+ * accesses to it before they reach a bus. False: none does, and *base and *end are as before; so
+ * it is from 640 KiB to 1 MiB, where it depends on the chipset.
+ */
+bool vmmap_ram_around(uint64_t pa, uint64_t *base, uint64_t *end);
+/*
  * Map physical memory that is not RAM: registers (uncached) or firmware tables (cached, read only).
  * The mapping stays. NULL when tables or addresses run out. Context: any CPU; takes a lock.
  */

@@ -287,3 +287,14 @@ uint64_t pci_bars_guest_read(const struct pci_bars *bars, const struct pci_confi
 	}
 	return data;
 }
+
+void pci_bar_beside_ram(uint64_t *base, uint64_t *end,
+			bool (*ram)(uint64_t address, uint64_t *base, uint64_t *end))
+{
+	uint64_t first, last;
+
+	while (*base < *end && ram(*base, &first, &last))
+		*base = last < *end ? last : *end;
+	while (*end > *base && ram(*end - 1, &first, &last))
+		*end = first > *base ? first : *base;
+}

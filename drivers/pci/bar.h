@@ -69,3 +69,11 @@ void pci_bars_write(struct pci_bars *bars, const struct pci_config *config, uint
  */
 uint64_t pci_bars_guest_read(const struct pci_bars *bars, const struct pci_config *config,
 			     uint16_t offset, unsigned size);
+
+/*
+ * What of [*base, *end) a function can answer for: RAM takes accesses before they reach it. Cut off
+ * is RAM at both ends; *base == *end: all is RAM. `ram` says where the RAM around an address begins
+ * and ends, false: it is none.
+ */
+void pci_bar_beside_ram(uint64_t *base, uint64_t *end,
+			bool (*ram)(uint64_t address, uint64_t *base, uint64_t *end));

@@ -3,6 +3,7 @@
 #include "drivers/pci/claim.h"
 #include "core/errno.h"
 #include "core/log.h"
+#include "core/mm/vmmap.h"
 #include "core/vm/gmem.h"
 #include "core/vm/io.h"
 #include "core/vm/mmio.h"
@@ -14,12 +15,24 @@ static uint64_t ones(unsigned size)
 	return UINT64_MAX >> (64 - 8 * size);
 }
 
+static bool is_ram(uint64_t address)
+{
+	uint64_t base, end;
+
+	return vmmap_ram_around(address, &base, &end);
+}
+
 static int memory_read(void *arg, uint64_t offset, unsigned size, uint64_t *value)
 {
 	const struct claim *c = arg;
 	struct pci_device *dev = &c->function->dev;
+	uint64_t at = c->trap_base + offset;
 
-	offset += c->first;
+	if (is_ram(at)) { /* between two ends that are not */
+		gmem_phys_read(GPA(at), size, value);
+		return 0;
+	}
+	offset = at - c->function->bars.bar[c->bar].base;
 	if (pci_msi_region_read(c->function, c->bar, offset, size, value))
 		return 0;
 	/* with writes_only, this is read only because of the table of MSI-X beside it */
@@ -31,8 +44,13 @@ static int memory_read(void *arg, uint64_t offset, unsigned size, uint64_t *valu
 static void memory_write(void *arg, uint64_t offset, unsigned size, uint64_t value)
 {
 	const struct claim *c = arg;
+	uint64_t at = c->trap_base + offset;
 
-	offset += c->first;
+	if (is_ram(at)) {
+		gmem_phys_write(GPA(at), size, value);
+		return;
+	}
+	offset = at - c->function->bars.bar[c->bar].base;
 	if (!pci_msi_region_write(c->function, c->bar, offset, size, value))
 		c->ops->write(&c->function->dev, c->bar, offset, size, value);
 }
@@ -80,32 +98,50 @@ static void untrap(struct claim *c)
 	c->trap = 0;
 }
 
-static int trap(struct claim *c)
+static int trap_ports(struct claim *c)
 {
 	const struct pci_bar *bar = &c->function->bars.bar[c->bar];
-	int err;
 
-	if (c->trap) {
-		err = c->io ? io_move(c->trap, (uint16_t)bar->base)
-			    : mmio_move(c->trap, GPA(bar->base + c->first));
-		if (err)
-			untrap(c); /* nothing of it is left at the old place */
-		return err;
+	if (c->trap)
+		return io_move(c->trap, (uint16_t)bar->base);
+	return bar->base > UINT16_MAX
+		   ? -EINVAL
+		   : io_trap((uint16_t)bar->base, (uint16_t)bar->size, port_access, c);
+}
+
+/* RAM wins over a BAR that the guest puts there, and keeps its speed. */
+static int trap_memory(struct claim *c)
+{
+	uint64_t base = c->function->bars.bar[c->bar].base + c->first, end = base + c->size;
+
+	pci_bar_beside_ram(&base, &end, vmmap_ram_around);
+	if (c->trap && end - base == c->trap_end - c->trap_base) {
+		c->trap_base = base;
+		c->trap_end = end;
+		return mmio_move(c->trap, GPA(base));
 	}
-	if (c->io)
-		err = bar->base > UINT16_MAX
-			  ? -EINVAL
-			  : io_trap((uint16_t)bar->base, (uint16_t)bar->size, port_access, c);
-	else
-		err = mmio_register(GPA(bar->base + c->first), c->size,
-				    c->ops->writes_only && !pci_msi_in_bar(c->function, c->bar)
-					? MMIO_WRITES
-					: MMIO_READS_AND_WRITES,
-				    &memory_ops, c);
-	if (err < 0)
-		return err;
-	c->trap = err;
-	return 0;
+	if (c->trap)
+		untrap(c);
+	c->trap_base = base;
+	c->trap_end = end;
+	if (base == end)
+		return 0;
+	return mmio_register(GPA(base), end - base,
+			     c->ops->writes_only && !pci_msi_in_bar(c->function, c->bar)
+				 ? MMIO_WRITES
+				 : MMIO_READS_AND_WRITES,
+			     &memory_ops, c);
+}
+
+static int trap(struct claim *c)
+{
+	int err = c->io ? trap_ports(c) : trap_memory(c);
+
+	if (err < 0 && c->trap)
+		untrap(c); /* nothing of it is left at the old place */
+	if (err > 0)
+		c->trap = err;
+	return err < 0 ? err : 0;
 }
 
 /* 0, or why the trap cannot be where the BAR is. */
@@ -252,6 +288,8 @@ uint64_t pci_region_read(const struct pci_device *dev, unsigned number, uint64_t
 	uint32_t port_value = 0;
 
 	if (bar->type == PCI_BAR_MEMORY) {
+		if (is_ram(bar->base + offset))
+			return ones(size);
 		gmem_phys_read(GPA(bar->base + offset), size, &value);
 		return value;
 	}
@@ -267,10 +305,10 @@ void pci_region_write(const struct pci_device *dev, unsigned number, uint64_t of
 	    .port = (uint16_t)(bar->base + offset), .size = (uint8_t)size, .write = true};
 	uint32_t port_value = (uint32_t)value;
 
-	if (bar->type == PCI_BAR_MEMORY)
-		gmem_phys_write(GPA(bar->base + offset), size, value);
-	else
+	if (bar->type != PCI_BAR_MEMORY)
 		io_pass(&io, &port_value);
+	else if (!is_ram(bar->base + offset))
+		gmem_phys_write(GPA(bar->base + offset), size, value);
 }
 
 /* A register of `f` that was changed since it was found, and whose region may hold `at`. */

@@ -17,7 +17,8 @@ struct claim {
 	struct function *function;
 	uint8_t bar;
 	bool io;
-	uint64_t first, size; /* bytes of the BAR */
+	uint64_t first, size;         /* bytes of the BAR */
+	uint64_t trap_base, trap_end; /* where its trap is: not on RAM that the BAR lies over */
 	int trap; /* number of the trap in core/vm/io.h or core/vm/mmio.h; 0: none now */
 };
 

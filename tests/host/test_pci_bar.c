@@ -988,18 +988,72 @@ static void test_parts(void **state)
 	assert_int_equal(pci_access_put(&parts[1], 0, 0xffffabcd), 0xabcd0000);
 }
 
+/* RAM as on a PC with 4 GiB: below the hole of legacy devices, to 3 GiB in two pieces, above 4 GiB.
+ */
+static bool model_ram(uint64_t address, uint64_t *base, uint64_t *end)
+{
+	static const uint64_t ram[][2] = {
+	    {0, 0xa0000},
+	    {0x100000, 0x6e00000},
+	    {0x6e00000, 0xc0000000},
+	    {UINT64_C(0x100000000), UINT64_C(0x140000000)},
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(ram); i++) {
+		if (address >= ram[i][0] && address < ram[i][1]) {
+			*base = ram[i][0];
+			*end = ram[i][1];
+			return true;
+		}
+	}
+	return false;
+}
+
+static void test_beside_ram(void **state)
+{
+	static const struct {
+		uint64_t base, end, want_base, want_end;
+	} rows[] = {
+	    {0xfebc0000, 0xfebe0000, 0xfebc0000, 0xfebe0000},           /* beside it */
+	    {0x2000000, 0x2020000, 0, 0},                               /* all over it */
+	    {0x6df0000, 0x6e10000, 0, 0},                               /* two pieces */
+	    {0xbffff000, 0xc0001000, 0xc0000000, 0xc0001000},           /* across its end */
+	    {0xffff0000, 0x100010000, 0xffff0000, 0x100000000},         /* and its start */
+	    {0xc0000000, 0xc0001000, 0xc0000000, 0xc0001000},           /* behind it */
+	    {0x80000, 0x180000, 0xa0000, 0x100000},                     /* a hole in it */
+	    {0, UINT64_C(0x200000000), 0xa0000, UINT64_C(0x200000000)}, /* more than all */
+	    {UINT64_C(0xa0000), UINT64_C(0x140000000), 0xa0000,
+	     UINT64_C(0x100000000)}, /* two holes */
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+		uint64_t base = rows[i].base, end = rows[i].end;
+
+		pci_bar_beside_ram(&base, &end, model_ram);
+		assert_true(base <= end && end <= rows[i].end && base >= rows[i].base);
+		if (rows[i].want_end) {
+			assert_int_equal(base, rows[i].want_base);
+			assert_int_equal(end, rows[i].want_end);
+		} else {
+			assert_int_equal(base, end);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_header),        cmocka_unit_test(test_size),
-	    cmocka_unit_test(test_read_only),     cmocka_unit_test(test_sizes),
-	    cmocka_unit_test(test_wide_sizes),    cmocka_unit_test(test_header_types),
-	    cmocka_unit_test(test_probe),         cmocka_unit_test(test_probe_pieces),
-	    cmocka_unit_test(test_probe_nothing), cmocka_unit_test(test_move),
-	    cmocka_unit_test(test_reset),         cmocka_unit_test(test_caps),
-	    cmocka_unit_test(test_msi),           cmocka_unit_test(test_loops),
-	    cmocka_unit_test(test_extended),      cmocka_unit_test(test_ports),
-	    cmocka_unit_test(test_ecam),          cmocka_unit_test(test_parts),
+	    cmocka_unit_test(test_beside_ram),   cmocka_unit_test(test_header),
+	    cmocka_unit_test(test_size),         cmocka_unit_test(test_read_only),
+	    cmocka_unit_test(test_sizes),        cmocka_unit_test(test_wide_sizes),
+	    cmocka_unit_test(test_header_types), cmocka_unit_test(test_probe),
+	    cmocka_unit_test(test_probe_pieces), cmocka_unit_test(test_probe_nothing),
+	    cmocka_unit_test(test_move),         cmocka_unit_test(test_reset),
+	    cmocka_unit_test(test_caps),         cmocka_unit_test(test_msi),
+	    cmocka_unit_test(test_loops),        cmocka_unit_test(test_extended),
+	    cmocka_unit_test(test_ports),        cmocka_unit_test(test_ecam),
+	    cmocka_unit_test(test_parts),
 	};
 
 	return cmocka_run_group_tests_name("pci_bar", tests, NULL, NULL);

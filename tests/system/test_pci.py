@@ -186,6 +186,31 @@ def test_monitor(bare, poke):
         assert re.search(r"accesses: config \d+ reads, \d+ writes; BARs 3 reads, 1 writes", log) or "accesses: config" in log
 
 
+def test_over_ram(bare, poke):
+    """RAM wins over a device that the guest puts there, watched or not: the guest goes on, and finds the device again where it moves it."""
+    words = ("vmm.driver.pci=id=1234:11e8, driver=monitor, log=2000",)
+    with Machine("pci-over-ram", words=words, **(Q35 | {"cpus": 2})) as m:
+        m.boot()
+        guestprogram.install(m, "poke", poke)
+        base = bars(bare["0000:00:15.0"])[0][0]
+        command, bar = port_address(0, 0x15, 0, 4), port_address(0, 0x15, 0, 0x10)
+        sums = m.run("sha256sum /bin/busybox /tmp/poke")
+        poked(m, command, "o2:cfc:2")
+        code = int(m.run("grep 'Kernel code' /proc/iomem").split("-")[0], 16)
+        assert code
+        # over the kernel's code, over all kinds of its data, across the end of what firmware calls RAM
+        for place in (code & ~0xfffff, 0x100000, 0x4000000, 0x1ff00000):
+            poked(m, bar, f"o4:cfc:{place:x}")
+            assert poked(m, bar, "i4:cfc") == [place]
+            m.run("echo 3 >/proc/sys/vm/drop_caches")
+            assert m.run("sha256sum /bin/busybox /tmp/poke") == sums
+        log = m.vmm_log()
+        assert "BAR0 read" not in log and "BAR0 write" not in log
+        poked(m, bar, f"o4:cfc:{base:x}")
+        assert poked(m, f"r4:{base:x}", command, "o2:cfc:0") == [0x010000ed]
+        assert m.vmm_log().count("BAR0 read") == 1
+
+
 def test_rescan(bare, poke):
     """A guest that takes the bus apart and looks again finds no more than before."""
     words = ("vmm.driver.pci=class=0200, driver=conceal",)
