@@ -219,6 +219,42 @@ static void look(bool shown)
 	CHECK_EQ(in_hardware(msi_at + MSI_DATA), shown ? VECTOR : is_take ? 0x400 : 0, "real data");
 }
 
+/* The guest moves the interrupt and takes it off the CPU meanwhile: none is lost, none comes twice.
+ */
+static void moved(uint64_t counted)
+{
+	static const uint8_t vectors[2] = {VECTOR, VECTOR_2};
+	uint32_t want[2] = {count[0][0], count[0][1]}, n;
+
+	program(ADDRESS, VECTOR);
+	for (n = 1; n <= counted; n++) {
+		unsigned which = n / 16 % 2;
+
+		if (n % 16 == 0) {
+			/* MSI goes off and on again with another vector, as when a driver moves it
+			 */
+			config_write(msi_at, config_read(msi_at) & ~MSI_ENABLE);
+			program(ADDRESS, vectors[which]);
+		}
+		if (n % 8 == 0)
+			__asm__ volatile("cli");
+		raise(1u << n % 8);
+		want[which]++;
+		if (n % 8 == 0) {
+			cpuid(0, 0);
+			if (count[0][which] == want[which])
+				break; /* it came through */
+			__asm__ volatile("sti");
+		}
+		if (!wait(&count[0][which], want[which]))
+			break;
+	}
+	CHECK_EQ(n, counted + 1, "moved");
+	CHECK_EQ(count[0][0], want[0], "moved, old vector");
+	CHECK_EQ(count[0][1], want[1], "moved, new vector");
+	program(ADDRESS, VECTOR);
+}
+
 static void delivery(uint64_t counted)
 {
 	uint32_t n, before;
@@ -303,6 +339,7 @@ GUEST_CASE(msi, "PCI Local Bus 3.0 6.8, SDM 3A 10.11")
 		CHECK(wait(&count[0][0], 1), "raised count");
 	} else {
 		delivery(counted);
+		moved(counted);
 		if (cpu_count() > 1) {
 			to_other_cpu();
 			from_other_cpu();
