@@ -80,16 +80,6 @@ static enum pci_config_result config_read(struct pci_device *dev, unsigned size,
 	return PCI_CONFIG_DONE;
 }
 
-static enum pci_config_result config_write(struct pci_device *dev, unsigned size, uint16_t offset,
-					   uint32_t data)
-{
-	(void)dev;
-	(void)size;
-	(void)offset;
-	(void)data;
-	return PCI_CONFIG_DONE;
-}
-
 static bool others_at_device(const struct pci_device *dev)
 {
 	const struct function *self = pci_function_of(dev);
@@ -155,5 +145,5 @@ PCI_DRIVER(conceal) = {
     .driver_options = "stub",
     .new = conceal_new,
     .config_read = config_read,
-    .config_write = config_write,
+    .config_write = pci_drop_write,
 };

@@ -15,6 +15,7 @@
 #include "core/x86/percpu.h"
 #include "drivers/iommu/amdvi_regs.h"
 #include "drivers/iommu/iommu.h"
+#include "drivers/pci/assign.h"
 #include "drivers/pci/space.h"
 
 #define DEVICE_TABLE_PAGES (AMDVI_DEVICES * AMDVI_DEVICE_BYTES / PAGE_SIZE)
@@ -200,6 +201,9 @@ static int amdvi_prepare(uint64_t root, uint64_t root3)
 		u->faults_on = iommu_nmi_address() && nmi_add_source(amdvi_look, u) == 0;
 		if (tell_interrupts)
 			amdvi_device_nmi(device_table[u->at->device_id]);
+		/* by way of it the guest could silence the messages, or send them anywhere */
+		if (pci_assign_own(function_of(u)) != 0)
+			return -ENOMEM;
 	}
 	return 0;
 }

@@ -17,6 +17,50 @@ static struct pci_match_rules rules[STRINGS];
 static struct pci_match_state states[STRINGS];
 static char old_keys[PCI_COMPAT_MAX];
 
+/* Functions of the VMM's own. */
+#define OWN_MAX 64
+
+static struct pci_address own[OWN_MAX];
+static unsigned own_count;
+
+static enum pci_config_result read_ones(struct pci_device *dev, unsigned size, uint16_t offset,
+					uint32_t *data)
+{
+	(void)dev;
+	(void)size;
+	(void)offset;
+	*data = UINT32_MAX;
+	return PCI_CONFIG_DONE;
+}
+
+static const struct pci_driver own_driver = {
+    .config_read = read_ones,
+    .config_write = pci_drop_write,
+};
+
+int pci_assign_own(struct pci_address at)
+{
+	if (own_count == OWN_MAX)
+		return -ENOSPC;
+	own[own_count++] = at;
+	return 0;
+}
+
+static bool is_own(const struct function *f)
+{
+	const struct pci_address *at = &f->dev.id.address;
+
+	/* a guest that does not find function 0 looks for no other of the device */
+	if (at->function == 0 && pci_is_multi(f))
+		return false;
+	for (unsigned i = 0; i < own_count; i++) {
+		if (own[i].segment == at->segment && own[i].bus == at->bus &&
+		    own[i].device == at->device && own[i].function == at->function)
+			return true;
+	}
+	return false;
+}
+
 static size_t driver_count(void)
 {
 	return (size_t)(section_pci_driver_end - section_pci_driver_start);
@@ -64,6 +108,10 @@ int pci_assign_init(void)
 
 bool pci_assign_any(void)
 {
+	for (const struct function *f = pci_functions; f; f = f->next) {
+		if (f->dev.driver)
+			return true; /* one of the VMM's own */
+	}
 	for (unsigned i = 0; i < STRINGS; i++) {
 		for (unsigned k = 0; k < rules[i].rule_count; k++) {
 			if (rules[i].items[rules[i].rules[k].driver].index != PCI_MATCH_NO_DRIVER)
@@ -130,6 +178,11 @@ int pci_assign(struct function *f)
 	struct pci_match_result result;
 	char name[PCI_NAME_MAX];
 
+	if (is_own(f)) {
+		f->dev.driver = &own_driver;
+		log_printf("%s is the VMM's\n", pci_name(&f->dev, name));
+		return 0;
+	}
 	for (unsigned i = 0; i < STRINGS; i++) {
 		r[i] = &rules[i];
 		s[i] = &states[i];

@@ -9,7 +9,13 @@
  * been told and asked. Context: start-up.
  */
 int pci_assign_init(void);
-/* There is a rule that gives something to a driver. */
+/*
+ * The function at the address is the VMM's own, whatever rules say: the guest does not find it. Not
+ * so function 0 of several: that stays visible. 0 or -ENOSPC. Context: INITCALL_DRIVERS, before
+ * drivers/pci/pci.c.
+ */
+int pci_assign_own(struct pci_address at);
+/* A rule gives something to a driver, or the VMM keeps a function of its own: who watches? */
 bool pci_assign_any(void);
 /* A function that comes to this address while the guest runs may get a driver. */
 bool pci_assign_possible(struct pci_address at);

@@ -37,6 +37,16 @@ void pci_write(const struct pci_device *dev, uint16_t offset, unsigned size, uin
 		pci_space_write(pci_function_address(f), offset, size, value);
 }
 
+enum pci_config_result pci_drop_write(struct pci_device *dev, unsigned size, uint16_t offset,
+				      uint32_t data)
+{
+	(void)dev;
+	(void)size;
+	(void)offset;
+	(void)data;
+	return PCI_CONFIG_DONE;
+}
+
 uint16_t pci_find_capability(const struct pci_device *dev, uint8_t id)
 {
 	struct pci_config config = pci_function_config(pci_function_of(dev));

@@ -23,6 +23,10 @@ void pci_write(const struct pci_device *dev, uint16_t offset, unsigned size, uin
 uint32_t pci_default_read(struct pci_device *dev, uint16_t offset, unsigned size);
 void pci_default_write(struct pci_device *dev, uint16_t offset, unsigned size, uint32_t value);
 
+/* A config_write for a function that takes nothing from the guest. */
+enum pci_config_result pci_drop_write(struct pci_device *dev, unsigned size, uint16_t offset,
+				      uint32_t data);
+
 /* Offset of the first capability with this id, 0: none. PCI Local Bus 3.0, 6.7. */
 uint16_t pci_find_capability(const struct pci_device *dev, uint8_t id);
 

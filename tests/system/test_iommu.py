@@ -9,12 +9,13 @@ import time
 
 import pytest
 
-from lib import checks, debugimage, grubdisk, monitor
+from lib import checks, debugimage, grubdisk, guestprogram, monitor
 from lib.edu import ARGUMENTS, DEVICE, KERNEL_ARGS, SCRATCH, SLOT, Edu
 from lib.machine import Machine
 
 PATTERN = 0x0123456789ABCDEF
 ONES = (1 << 64) - 1
+ECAM = 0xB0000000  # of QEMU's q35
 # By device of QEMU: the units' name, where its registers lie, and one of them that switches it off when 0 is written.
 # QEMU 7.2's amd-iommu blocks, and writes no event log (Documentation/emulators.md).
 TELLS = {"VT-d": True, "AMD-Vi": False}
@@ -65,12 +66,17 @@ class Iommu:
         self.told(address, before)
 
 
+@pytest.fixture(scope="module")
+def poke():
+    return guestprogram.build("poke")
+
+
 @pytest.fixture(scope="module", params=MACHINES, ids=lambda p: f"{p[0]}-{p[1]['fw']}")
 def iommu(request):
     device, options = request.param
     with tempfile.TemporaryDirectory() as folder:
         extra = ("-device", device, *ARGUMENTS, *monitor.arguments(os.path.join(folder, "monitor")))
-        with Machine(f"iommu-{device}-{options['fw']}", machine="q35", kernel_args=KERNEL_ARGS, extra=extra, **options) as m:
+        with Machine(f"iommu-{device}-{options['fw']}", machine="q35", kernel_args=KERNEL_ARGS + " iomem=relaxed", extra=extra, **options) as m:
             m.boot()
             yield Iommu(m, device, folder)
 
@@ -129,6 +135,23 @@ def test_unit_is_absent(iommu):
     assert "APIC" in tables and "DMAR" not in tables and "IVRS" not in tables
     for offset in (0, 8, 0x18, 0x20, 0x30):
         assert iommu.edu.read(iommu.base + offset) == ONES
+
+
+def test_function_is_absent(iommu, poke):
+    """A unit that is a PCI function is none for the guest, by ports and by memory; what else the machine has is there."""
+    listed = monitor.command(os.path.join(iommu.folder, "monitor"), "info pci")
+    there = {"0000:%02x:%02x.%d" % tuple(map(int, n)) for n in re.findall(r"Bus +(\d+), device +(\d+), function +(\d+):", listed)}
+    assert len(there) > 4
+    hidden = there - set(iommu.m.run("ls /sys/bus/pci/devices").split())
+    assert len(hidden) == (iommu.name == "AMD-Vi")
+    guestprogram.install(iommu.m, "poke", poke)
+    for slot in hidden:
+        device, function = int(slot[8:10], 16), int(slot[11])
+        port, page = 0x80000000 | device << 11 | function << 8, ECAM + (device << 15) + (function << 12)
+        for offset in 0, 4, 8, 0x34, 0x40:
+            words = f"o4:cf8:{port | offset:x} o4:cfc:0 i4:cfc w4:{page + offset:x}:0 r4:{page + offset:x}"
+            assert iommu.m.run(f"/tmp/poke {words}").split() == ["ffffffff"] * 2
+        assert iommu.m.run(f"/tmp/poke o4:cf8:80000000 i4:cfc r4:{ECAM:x}").split() == ["29c08086"] * 2
 
 
 def test_unit_cannot_be_changed(iommu):

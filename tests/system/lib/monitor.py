@@ -10,7 +10,7 @@ def arguments(path):
 
 
 def command(path, text):
-    """Run one command; waits for the prompt before and after it."""
+    """Run one command and return what it says; waits for the prompt before and after it."""
     with socket.socket(socket.AF_UNIX) as s:
         s.settimeout(10)
         s.connect(path)
@@ -20,3 +20,4 @@ def command(path, text):
             data = b""
             while not data.endswith(b"(qemu) "):
                 data += s.recv(4096)
+    return data.decode(errors="replace").replace("\r", "")
