@@ -74,3 +74,9 @@ void dma_stop(void)
 		guard->stop();
 	on = false;
 }
+
+void dma_pass_nmi(uint16_t segment, uint16_t requester)
+{
+	if (guard && guard->pass_nmi)
+		guard->pass_nmi(segment, requester);
+}

@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #pragma once
 #include <stdbool.h>
+#include <stdint.h>
 
 struct dma_guard {
 	const char *name; /* of the units, for the user */
@@ -13,6 +14,8 @@ struct dma_guard {
 	/* Undo that: the VMM does not start after all, and its memory is going to be the guest's.
 	 * Context: boot CPU. */
 	void (*stop)(void);
+	/* As dma_pass_nmi(); NULL: nothing is in the way of NMIs. */
+	void (*pass_nmi)(uint16_t segment, uint16_t requester);
 };
 
 /* Somebody can confine DMA. Context: INITCALL_DRIVERS, at most once. */
@@ -29,3 +32,9 @@ bool dma_report(void);
 int dma_start(void);
 /* Undo it. Context: as dma_guard.stop. */
 void dma_stop(void);
+/*
+ * A function's messages are NMIs of the VMM's: let them through, where those of other functions are
+ * stopped. `requester`: bus, device, function as in a transaction. Context: INITCALL_DRIVERS, or
+ * mmio_lock() held.
+ */
+void dma_pass_nmi(uint16_t segment, uint16_t requester);

@@ -37,6 +37,7 @@ static struct unit {
 	uint32_t tail;            /* of the commands, in bytes */
 	volatile uint64_t waited; /* written by the unit */
 	bool faults_on;
+	bool on;
 } units[IVRS_MAX_UNITS];
 
 static uint64_t (*device_table)[4]; /* of all units: what is in it does not depend on the unit */
@@ -295,12 +296,15 @@ static int unit_on(struct unit *u)
 	if (u->faults_on)
 		control |= AMDVI_CONTROL_EVENT_INT;
 	iommu_write64(u->registers, AMDVI_CONTROL, control);
-	return flush(u);
+	err = flush(u);
+	u->on = !err;
+	return err;
 }
 
 static void amdvi_stop(void)
 {
 	for (unsigned i = 0; i < ivrs.unit_count; i++) {
+		units[i].on = false;
 		iommu_write64(units[i].registers, AMDVI_CONTROL, amdvi_control(units[i].at->flags));
 		msi_set(&units[i], false);
 	}
@@ -317,6 +321,25 @@ static int amdvi_start(void)
 		}
 	}
 	return 0;
+}
+
+/* All units share the table: what is in it does not depend on segments either. */
+static void amdvi_pass_nmi(uint16_t segment, uint16_t requester)
+{
+	(void)segment;
+	if (!tell_interrupts)
+		return;
+	amdvi_device_nmi(device_table[requester]);
+	iommu_write_back(device_table[requester], AMDVI_DEVICE_BYTES);
+	for (unsigned i = 0; i < ivrs.unit_count; i++) {
+		struct unit *u = &units[i];
+
+		if (!u->on)
+			continue; /* what it has cached goes when it is switched on */
+		amdvi_flush_device(next_command(u), requester);
+		if (run_commands(u) != 0)
+			log_printf("AMD-Vi at %#lx does not answer\n", u->at->base);
+	}
 }
 
 /* ---- events ---- */
@@ -379,4 +402,5 @@ const struct iommu_driver iommu_amdvi = {
     .prepare = amdvi_prepare,
     .start = amdvi_start,
     .stop = amdvi_stop,
+    .pass_nmi = amdvi_pass_nmi,
 };

@@ -277,6 +277,7 @@ static int take(const void *table, uint32_t len)
 		   map.end, map.tables * (uint32_t)(PAGE_SIZE >> 10));
 	guard.start = driver->start;
 	guard.stop = driver->stop;
+	guard.pass_nmi = driver->pass_nmi;
 	dma_provide(&guard);
 	return 0;
 }

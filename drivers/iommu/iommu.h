@@ -32,6 +32,7 @@ struct iommu_driver {
 	/* Take the units, as dma_guard.start and .stop. */
 	int (*start)(void);
 	void (*stop)(void);
+	void (*pass_nmi)(uint16_t segment, uint16_t requester); /* as dma_guard.pass_nmi */
 };
 
 extern const struct iommu_driver iommu_vtd, iommu_amdvi;

@@ -3,6 +3,7 @@
 #include "drivers/msi.h"
 #include "core/errno.h"
 #include "core/log.h"
+#include "core/vm/dma.h"
 #include "core/vm/mmio.h"
 #include "core/vm/nmi.h"
 #include "core/x86/apic.h"
@@ -279,6 +280,10 @@ int msi_own(struct pci_device *dev, enum msi_mode mode, bool (*taken)(struct pci
 	const struct msi_hw hw = {hw_read, hw_write, send, m};
 	int err;
 
+	struct pci_address at = pci_function_address(f);
+
+	if (taken)
+		dma_pass_nmi(at.segment, (uint16_t)(at.bus << 8 | at.device << 3 | at.function));
 	m->taken = taken;
 	m->active = true;
 	msi_shadow_init(&m->shadow, &caps, &hw, &vmm, m->shadow.entry, mode);
