@@ -10,7 +10,7 @@
 #define TIMES 6u
 #define VIRT  (UINT64_C(6) << 30)
 
-enum { ALL = 1, WRITES = 2, MOVE = 3, END = 4, COUNTS = 5 };
+enum { ALL = 1, WRITES = 2, MOVE = 3, END = 4, COUNTS = 5, SECOND = 0x100 };
 
 static uint8_t pages[3][4096] __attribute__((aligned(4096))); /* a device, where there is one */
 static uint8_t plain[4096] __attribute__((aligned(4096)));
@@ -31,11 +31,11 @@ static void put(uint64_t operation, const void *at, uint64_t size)
 	ask(operation, &rcx, size, "put");
 }
 
-static void end(void)
+static void end(uint64_t which)
 {
 	uint64_t rcx = 0;
 
-	ask(END, &rcx, 0, "end");
+	ask(END | which, &rcx, 0, "end");
 }
 
 /* The handlers have seen so many accesses since the device was put there. */
@@ -116,7 +116,7 @@ static void forms(void)
 		}
 	}
 	check_counts(reads, writes, "forms");
-	end();
+	end(0);
 	/* the memory has now what the device had: what was stored, and nothing beside it */
 	for (uint64_t i = 0; i < TIMES; i++) {
 		const uint8_t *p = pages[0] + i * 64;
@@ -146,7 +146,7 @@ static void page_tables(void)
 		writes += to == plain ? 0 : TIMES;
 	}
 	check_counts(0, writes, "page-tables");
-	end();
+	end(0);
 	for (uint32_t i = 0; i < 3 * TIMES; i++) {
 		for (uint32_t k = 0; k < TIMES; k++) {
 			uint32_t at = 4 * (i * TIMES + k), want = i << 8 | k;
@@ -177,7 +177,7 @@ static void rights(void)
 	}
 	write_cr0(cr0);
 	check_counts(0, TIMES, "rights");
-	end();
+	end(0);
 	CHECK_EQ(at32(pages[0]), TIMES, "read-only value");
 }
 
@@ -203,7 +203,7 @@ static void self_modifying(void)
 		CHECK_EQ(run(i, 0, (uintptr_t)pages[0], 0), 0x200 + i, "load %u", i);
 	}
 	check_counts(TIMES, TIMES * (TIMES + 2), "code");
-	end();
+	end(0);
 	CHECK_EQ(at32(pages[0] + 16), TIMES - 1, "EAX");
 	CHECK_EQ(at32(pages[0] + 32), 0x100 + TIMES - 1, "ECX");
 	CHECK_EQ(at32(pages[0] + 64), 0x200 + TIMES - 1, "offset");
@@ -228,8 +228,25 @@ static void ranges(void)
 	check_counts(0, device ? 2 * (TIMES - 1) : 0, "ranges");
 	rcx = (uintptr_t)pages[0] + 256;
 	ask(MOVE, &rcx, 0, "move");
-	end();
+	end(0);
 	CHECK_EQ(at32(pages[0] + 252), 0x1003, "beside");
+}
+
+/* Two devices in a page: one goes, and the page still exits. */
+static void neighbours(void)
+{
+	memset(pages, 0, sizeof(pages));
+	put(ALL, pages[0] + 256, 256);
+	put(ALL | SECOND, pages[0] + 512, 256);
+	write_code("\x89\x04\x32", 3);
+	for (uint32_t i = 0; i < TIMES; i++)
+		run(0x2000 + i, 0, (uintptr_t)pages[0], 512);
+	end(SECOND);
+	for (uint32_t i = 0; i < TIMES; i++)
+		run(0x3000 + i, 0, (uintptr_t)pages[0], 512);
+	check_counts(0, 0, "neighbour");
+	CHECK_EQ(at32(pages[0] + 512), 0x3000 + TIMES - 1, "where the second was");
+	end(0);
 }
 
 /* SDM 3B 18.3.1.4: a trap behind each. */
@@ -254,7 +271,7 @@ static void steps(void)
 		}
 	}
 	check_counts(0, 2 * TIMES, "steps");
-	end();
+	end(0);
 	CHECK_EQ(at32(pages[0]), 2 * TIMES, "step value");
 }
 
@@ -276,6 +293,7 @@ GUEST_CASE(mmio_again, "SDM 2B MOV; SDM 3A 4.10.4.3, 9.1.3; SDM 3B 18.3.1.4")
 	rights();
 	self_modifying();
 	ranges();
+	neighbours();
 	if (word_number("steps", 1))
 		steps();
 }
