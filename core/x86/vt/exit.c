@@ -663,10 +663,10 @@ uint32_t vt_exit_lean(struct vcpu *v, uint32_t reason)
 {
 	if (__builtin_expect(reason == VT_REASON_CPUID, 1)) /* lean */
 		return lean_cpuid(v);
-	if (reason == VT_REASON_EPT_VIOLATION) /* lean */
-		return lean_ept_violation(v);
 	if (reason == VT_REASON_IO) /* lean */
 		return lean_io(v);
+	if (reason == VT_REASON_EPT_VIOLATION) /* lean */
+		return lean_ept_violation(v);
 	if (reason == VT_REASON_WRMSR) /* lean */
 		return lean_wrmsr(v);
 	if (reason == VT_REASON_RDMSR) /* lean */
