@@ -28,6 +28,10 @@ void emulate_fault(struct vcpu *v, uint8_t vector, uint32_t error, uint64_t cr2)
 	/* real mode pushes none (SDM 3A 21.1.4) */
 	if (!(vmm_ops->cr(v, 0) & CR0_PE))
 		e.has_error = false;
+	/* the frame of a fault has RF set, which an injected one takes from here (SDM 3B 18.3.1.1)
+	 */
+	if (event_is_fault(e.vector))
+		vmm_ops->set_reg(v, REG_RFLAGS, vmm_ops->reg(v, REG_RFLAGS) | RFLAGS_RF);
 	vmm_ops->inject(v, &e);
 	if (nmi)
 		vmm_ops->inject_nmi(v);

@@ -9,6 +9,7 @@
 #define BIT(vector)       (UINT32_C(1) << (vector))
 #define HAS_ERROR_CODE    (BIT(8) | SELECTOR_ERROR | BIT(14) | BIT(17) | BIT(21))
 #define SELECTOR_ERROR    (BIT(10) | BIT(11) | BIT(12) | BIT(13))
+#define NO_FAULTS         (BIT(1) | BIT(2) | BIT(3) | BIT(4) | BIT(8) | BIT(18)) /* table 6-1 */
 #define CLASS_PAGE_FAULT  (BIT(14) | BIT(20))
 #define CLASS_CONTRIBUTES (BIT(0) | SELECTOR_ERROR | BIT(21)) /* #CP: since CET */
 
@@ -36,6 +37,11 @@ static const uint8_t outcomes[CLASS_COUNT][CLASS_COUNT] = {
     [PAGE_FAULT] = {SERIAL, DOUBLE, DOUBLE, DOUBLE},
     [DOUBLE_FAULT] = {SERIAL, SHUTDOWN, SHUTDOWN, SHUTDOWN},
 };
+
+bool event_is_fault(uint8_t vector)
+{
+	return vector < 32 && !in(NO_FAULTS, vector);
+}
 
 bool event_has_error(uint8_t vector)
 {

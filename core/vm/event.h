@@ -11,6 +11,9 @@ enum event_verdict {
 	EVENT_SHUTDOWN /* the CPU would enter shutdown: "triple fault" */
 };
 
+/* Is an exception with this vector a fault: its frame names the instruction, with RF set? #DB may
+ * be one, and counts as trap. Context: any. */
+bool event_is_fault(uint8_t vector);
 /* Exceptions that push an error code in protected mode (SDM 3A table 6-1); real mode pushes none.
  */
 bool event_has_error(uint8_t vector);

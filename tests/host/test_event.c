@@ -150,6 +150,21 @@ static void test_has_error(void **state)
 		assert_int_equal(event_has_error((uint8_t)vector), IS(with_error, vector));
 }
 
+/* SDM 3A table 6-1: traps, aborts and the NMI are none; what is no exception neither. */
+static void test_is_fault(void **state)
+{
+	static const uint8_t no[] = {1, 2, 3, 4, 8, 18};
+
+	(void)state;
+	for (unsigned vector = 0; vector < 256; vector++) {
+		bool fault = vector < 32;
+
+		for (unsigned i = 0; i < sizeof(no); i++)
+			fault = fault && vector != no[i];
+		assert_int_equal(event_is_fault((uint8_t)vector), fault);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -158,6 +173,7 @@ int main(void)
 	    cmocka_unit_test(test_examples),
 	    cmocka_unit_test(test_no_error_code_no_ext),
 	    cmocka_unit_test(test_has_error),
+	    cmocka_unit_test(test_is_fault),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
