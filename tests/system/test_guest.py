@@ -29,7 +29,8 @@ def where(name, emulator, fast=False, leave_out=(), words="", **options):
 
 
 QEMU_OUT = [("leave_modes", "QEMU leaves protected mode and paging without #GP"),
-            ("cr_bits", "QEMU takes reserved bits without #GP and hangs")]
+            ("cr_bits", "QEMU takes reserved bits without #GP and hangs"),
+            ("smi", "QEMU without SMM runs into what is no handler")]
 
 AMDV_OUT = [("leave_modes", "Bochs ends when a guest of AMD-V tries"),
             *((name, "Bochs ends when a guest of AMD-V exits from V86 mode") for name in ("io_port", "modes")),
