@@ -19,7 +19,7 @@ static const struct {
     {0x1a0, 0x1a0, "MISC_ENABLE: bits are kept"},
     {0x1cc, 0x1d4, "FRED is hidden"},
     {0x1d9, 0x1de, "DEBUGCTL and last branches: the hypervisor instructions' own"},
-    {0x1f2, 0x1f3, "SMRR"},
+    {0x1f2, 0x1f5, "SMRR, PRMRR"},
     {0x200, 0x26f, "MTRRs: the guest has its copy, or the VMM's region stays write-back"},
     {0x2e0, 0x2ff, "no-evict mode is refused; MTRR default type"},
     {0x300, 0x301, "SGX is hidden"},
