@@ -71,8 +71,9 @@ int fadt_parse(const void *table, size_t len, struct fadt *fadt)
 	fadt->revision = f[8];
 	fadt->flags = acpi_le32(f + FLAGS);
 	fadt->facs = acpi_le64(f + X_FIRMWARE_CTRL);
+	fadt->facs_32 = acpi_le32(f + FIRMWARE_CTRL);
 	if (!fadt->facs)
-		fadt->facs = acpi_le32(f + FIRMWARE_CTRL);
+		fadt->facs = fadt->facs_32;
 	fadt->dsdt = acpi_le64(f + X_DSDT);
 	if (!fadt->dsdt)
 		fadt->dsdt = acpi_le32(f + DSDT);

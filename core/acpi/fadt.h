@@ -19,8 +19,9 @@
 struct fadt {
 	uint32_t length; /* of the table, bytes */
 	uint8_t revision;
-	uint32_t flags; /* FADT_FLAG_*; 0 bits beyond what the table's length holds */
-	uint64_t facs;  /* physical addresses; 0: none. The X_ form wins when it is not 0 */
+	uint32_t flags;   /* FADT_FLAG_*; 0 bits beyond what the table's length holds */
+	uint64_t facs;    /* physical addresses; 0: none. The X_ form wins when it is not 0 */
+	uint64_t facs_32; /* the other form, which systems may prefer */
 	uint64_t dsdt;
 	uint16_t sci_int;
 	uint32_t smi_cmd; /* I/O port; 0: none */

@@ -520,8 +520,8 @@ static void test_fadt(void **state)
 	put32(t + 112, 0x84a5);
 	header(t, "FACP", 116);
 	assert_int_equal(fadt_parse(t, sizeof t, &f), 0);
-	assert_true(f.facs == 0x7fe0000 && f.dsdt == 0x7fe0040 && f.smi_cmd == 0xb2 &&
-		    f.sci_int == 9);
+	assert_true(f.facs == 0x7fe0000 && f.facs_32 == 0x7fe0000 && f.dsdt == 0x7fe0040 &&
+		    f.smi_cmd == 0xb2 && f.sci_int == 9);
 	assert_true(f.acpi_enable == 2 && f.acpi_disable == 3);
 	assert_true(f.pm1a_evt.address == 0x600 && f.pm1a_evt.space == ACPI_SPACE_IO &&
 		    f.pm1a_evt.bit_width == 32);
@@ -545,7 +545,8 @@ static void test_fadt(void **state)
 	gas(t + 256, ACPI_SPACE_IO, 8, 0x1821);
 	header(t, "FACP", 276);
 	assert_int_equal(fadt_parse(t, sizeof t, &f), 0);
-	assert_true(f.facs == UINT64_C(0x100000000) && f.dsdt == 0x7fe0040);
+	assert_true(f.facs == UINT64_C(0x100000000) && f.facs_32 == 0x7fe0000 &&
+		    f.dsdt == 0x7fe0040);
 	assert_true(f.pm1a_evt.address == 0x1800 && f.pm1b_evt.address == 0x1810);
 	assert_true(f.pm1a_cnt.address == UINT64_C(0x1fed40004) &&
 		    f.pm1a_cnt.space == ACPI_SPACE_MEMORY);
