@@ -9,6 +9,8 @@
 /* Send the log to a 16550 at `port`, 115200 8N1, output only. The port stays the guest's. Context:
  * start-up. */
 void console_serial_init(uint16_t port);
+/* Behind S3: make the port ready again. Context: boot CPU, before the guest runs. */
+void console_wake(void);
 /* Send the log to the VGA text screen until console_release(). Context: start-up, BIOS. */
 void console_text_init(void);
 /* Send the log to the boot loader's frame buffer, for a machine without text screen that is not

@@ -35,11 +35,8 @@ static void serial_put(const char *text, size_t length)
 	}
 }
 
-void console_serial_init(uint16_t port)
+static void set_up(uint16_t port)
 {
-	if (inb(port + LSR) == 0xff)
-		return; /* nothing there */
-	serial_port = port;
 	outb(port + IER, 0);
 	outb(port + LCR, 0x80);
 	outb(port + DLL, 1);
@@ -47,5 +44,19 @@ void console_serial_init(uint16_t port)
 	outb(port + LCR, 3);
 	outb(port + FCR, 7);
 	outb(port + MCR, 3);
+}
+
+void console_serial_init(uint16_t port)
+{
+	if (inb(port + LSR) == 0xff)
+		return; /* nothing there */
+	serial_port = port;
+	set_up(port);
 	log_add_sink(serial_put);
+}
+
+void console_wake(void)
+{
+	if (serial_port)
+		set_up(serial_port);
 }

@@ -3,19 +3,22 @@
 #include "core/vm/mtrr.h"
 #include "core/mm/pages.h"
 #include "core/spinlock.h"
+#include "core/string.h"
 #include "core/vm/nested.h"
 #include "core/vmm_ops.h"
 #include "core/x86/cpu.h"
 #include "core/x86/mtrr.h"
 
 static struct mtrr_state state;
+static struct mtrr_state first; /* as firmware left the registers */
+static bool woken;
 static struct spinlock lock;
+
+static const uint16_t fixed_msr[MTRR_FIXED_MAX] = {0x250, 0x258, 0x259, 0x268, 0x269, 0x26a,
+						   0x26b, 0x26c, 0x26d, 0x26e, 0x26f};
 
 void mtrr_guest_init(void)
 {
-	static const uint16_t fixed[MTRR_FIXED_MAX] = {0x250, 0x258, 0x259, 0x268, 0x269, 0x26a,
-						       0x26b, 0x26c, 0x26d, 0x26e, 0x26f};
-
 	state.phys_bits = cpu_phys_bits();
 	if (!(cpuid(1, 0).edx & (1u << 12)))
 		return; /* no MTRRs: everything is uncached, as on hardware */
@@ -26,7 +29,56 @@ void mtrr_guest_init(void)
 		state.var[i].mask = rdmsr(MSR_MTRR_PHYSBASE + 2 * i + 1);
 	}
 	for (unsigned i = 0; state.cap & MTRR_CAP_FIX && i < MTRR_FIXED_MAX; i++)
-		state.fixed[i] = rdmsr(fixed[i]);
+		state.fixed[i] = rdmsr(fixed_msr[i]);
+	first = state;
+}
+
+/* Calls `f` for each register but IA32_MTRR_DEF_TYPE, with what firmware had in it. */
+static bool for_each_first(bool (*f)(uint32_t index, uint64_t value))
+{
+	bool all = true;
+
+	for (unsigned i = 0; i < (first.cap & MTRR_CAP_VCNT) && i < MTRR_VAR_MAX; i++) {
+		all &= f(MSR_MTRR_PHYSBASE + 2 * i, first.var[i].base);
+		all &= f(MSR_MTRR_PHYSBASE + 2 * i + 1, first.var[i].mask);
+	}
+	for (unsigned i = 0; first.cap & MTRR_CAP_FIX && i < MTRR_FIXED_MAX; i++)
+		all &= f(fixed_msr[i], first.fixed[i]);
+	return all;
+}
+
+static bool is_equal(uint32_t index, uint64_t value)
+{
+	return rdmsr(index) == value;
+}
+
+void mtrr_cpu_wake(void)
+{
+	uint64_t cr0 = read_cr0();
+
+	if (!woken || !(cpuid(1, 0).edx & (1u << 12)) ||
+	    (rdmsr(MSR_MTRR_DEF_TYPE) == first.def_type && for_each_first(is_equal)))
+		return;
+	/* SDM 3A 12.11.8; the host has no global pages */
+	write_cr0((cr0 | CR0_CD) & ~(uint64_t)CR0_NW);
+	__asm__ volatile("wbinvd" : : : "memory");
+	write_cr3(read_cr3());
+	wrmsr(MSR_MTRR_DEF_TYPE, first.def_type & ~MTRR_DEF_TYPE_E);
+	for_each_first(wrmsr_safe);
+	wrmsr(MSR_MTRR_DEF_TYPE, first.def_type);
+	__asm__ volatile("wbinvd" : : : "memory");
+	write_cr3(read_cr3());
+	write_cr0(cr0);
+}
+
+void mtrr_guest_wake(void)
+{
+	bool same = memcmp(&state, &first, sizeof(state)) == 0;
+
+	woken = true;
+	state = first;
+	if (vmm_ops->nested_has_types && !same)
+		nested_types_changed();
 }
 
 uint64_t mtrr_guest_run(uint64_t base, uint64_t end, enum pt_type *type)

@@ -7,6 +7,14 @@
 
 /* Read the machine's MTRRs. Context: boot CPU, before nested_init(). */
 void mtrr_guest_init(void);
+/* Behind S3: the guest finds what firmware had in them at the start. Context: boot CPU; no CPU is
+ * under the VMM. */
+void mtrr_guest_wake(void);
+/*
+ * Behind S3, else nothing is done: this CPU's own registers are made to say that, too. Firmware
+ * need not do it for all CPUs. Context: each CPU, before it enters a guest.
+ */
+void mtrr_cpu_wake(void);
 /* Length of the run of one type from `base`, at most to `end`; sets *type. */
 uint64_t mtrr_guest_run(uint64_t base, uint64_t end, enum pt_type *type);
 /* The guest reads an MTRR of the copy. False: #GP. */

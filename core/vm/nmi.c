@@ -6,6 +6,7 @@
 #include "core/cas.h"
 #include "core/errno.h"
 #include "core/panic.h"
+#include "core/string.h"
 #include "core/vm/handover.h"
 #include "core/vm/startup.h"
 #include "core/vm/sysmsr.h"
@@ -238,6 +239,12 @@ static uint32_t take(struct vcpu *v, uint32_t seen)
 	early.last_us = clock_us();
 	come_back(v);
 	return seen;
+}
+
+void nmi_wake(void)
+{
+	memset(kicks_under_way, 0, sizeof(kicks_under_way));
+	memset(&early, 0, sizeof(early));
 }
 
 void nmi_exit(struct vcpu *v, bool from_guest)

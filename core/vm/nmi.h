@@ -45,6 +45,8 @@ int nmi_add_source(enum nmi_cause (*look)(void *arg), void *arg);
  * Context: behind the access that ended it, on any CPU.
  */
 void nmi_cause_gone(void);
+/* Behind S3: nothing is under way any more. Context: boot CPU; no other CPU is under the VMM. */
+void nmi_wake(void);
 /* Run what the kick word asks for. Context: exit handler, or a CPU that waits in the VMM. */
 void nmi_take_kicks(struct vcpu *v);
 /*

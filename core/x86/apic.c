@@ -50,6 +50,12 @@ void apic_follow(uint64_t base)
 	cpu->vcpu.apic_registers = vmmap_apic(cpu->index, base);
 }
 
+void apic_wake(void)
+{
+	for (uint32_t i = 0; i < cpu_count; i++)
+		cpus[i]->vcpu.apic_registers = page;
+}
+
 uint32_t apic_id(void)
 {
 	if (cpuid(0, 0).eax >= 0xb && cpuid(0xb, 0).ebx)

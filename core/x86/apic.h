@@ -38,6 +38,8 @@ uint64_t apic_first_base(void);
 volatile uint32_t *apic_first_registers(void);
 /* The guest has moved this CPU's APIC to `base`, page-aligned. Context: exit handler. */
 void apic_follow(uint64_t base);
+/* Behind S3: every CPU's APIC is where apic_init() found it. Context: boot CPU, no other runs. */
+void apic_wake(void);
 /* This CPU's APIC ID, from CPUID (works with the APIC disabled). */
 uint32_t apic_id(void);
 /* Registers of this CPU's xAPIC page; not in x2APIC mode. */

@@ -33,16 +33,18 @@
 #define FEMTOSECONDS     UINT64_C(1000000000000000)
 #define PM_TIMER_HZ      3579545u  /* ACPI 6.5, 4.8.3.3 */
 #define INVARIANT_TSC    (1u << 8) /* CPUID 80000007h, EDX */
+#define WAKE_LOOK_US     100       /* some hundred ticks */
 #define STATED_TOLERANCE 64        /* 1 / 64 of the measured frequency */
 
 static uint64_t tsc_hz = 1000000000, tsc_factor; /* until measured */
-static uint64_t tsc_start;
-static bool tsc_written; /* the guest has moved the TSC of some CPU */
-static uint64_t newest;  /* atomic: what clock_us() has said, where the TSC is the source */
+static uint64_t tsc_start, start_us;             /* at the TSC's `tsc_start` it was `start_us` */
+static bool tsc_written;                         /* the guest has moved the TSC of some CPU */
+static uint64_t newest; /* atomic: what clock_us() has said, where the TSC is the source */
 
 /* Where it is not: the counter that is, and how it is read. */
 static uint64_t (*read_counter)(void);
 static struct clock_counter counter; /* under counter_lock */
+static unsigned counter_bits;
 static struct spinlock counter_lock;
 static const char *source = "TSC, not known to be invariant";
 static uint16_t pm_timer_port;
@@ -171,6 +173,7 @@ static void use(const char *name, uint64_t (*read)(void), unsigned bits, uint64_
 {
 	uint64_t now = clock_us();
 
+	counter_bits = bits;
 	clock_counter_init(&counter, bits, hz, guest_writes, tsc_hz, read(), rdtsc(), now);
 	read_counter = read;
 	source = name;
@@ -215,7 +218,7 @@ void clock_tsc_moved(uint64_t ticks)
 
 uint64_t clock_rough_us(void)
 {
-	return clock_ticks_us(tsc_factor, own_tsc() - tsc_start);
+	return start_us + clock_ticks_us(tsc_factor, own_tsc() - tsc_start);
 }
 
 uint64_t clock_us(void)
@@ -236,6 +239,33 @@ uint64_t clock_us(void)
 			return said;
 	} while (cas64(&newest, &said, now));
 	return now;
+}
+
+static uint64_t asleep_us;
+
+void clock_sleep(void)
+{
+	asleep_us = clock_us();
+}
+
+void clock_wake(void)
+{
+	/* all TSCs begin anew, without what guests have added */
+	__atomic_store_n(&tsc_written, false, __ATOMIC_RELAXED);
+	for (uint32_t i = 0; i < cpu_count; i++)
+		cpus[i]->tsc_moved = 0;
+	tsc_start = rdtsc();
+	start_us = asleep_us;
+	if (!read_counter)
+		return;
+	uint64_t raw = read_counter(), now = rdtsc();
+
+	clock_delay_us(WAKE_LOOK_US);
+	/* one that stands still, as the PM timer of q35 with SeaBIOS, is not to be believed alone
+	 */
+	clock_counter_init(&counter, counter_bits, counter.hz,
+			   counter.guest_writes || read_counter() == raw, tsc_hz, raw, now,
+			   asleep_us);
 }
 
 void clock_delay_us(uint64_t us)

@@ -25,5 +25,11 @@ uint64_t clock_rough_us(void);
 const char *clock_source(void);
 /* The guest is about to move (or has moved) this CPU's TSC by `ticks`. Context: exit handler. */
 void clock_tsc_moved(uint64_t ticks);
+/*
+ * The machine falls asleep, and counters may begin anew: clock_us() says behind clock_wake() what
+ * it said at clock_sleep(), and goes on. Context: only one CPU runs.
+ */
+void clock_sleep(void);
+void clock_wake(void);
 /* Busy wait. Context: any. */
 void clock_delay_us(uint64_t us);
