@@ -254,7 +254,8 @@ int start_init(void)
 	}
 	if ((err = choose_vendor()) != 0)
 		return err;
-	if ((err = apic_init()) != 0 || (err = find_cpus()) != 0)
+	if ((err = apic_init()) != 0 || (err = find_cpus()) != 0 ||
+	    (err = smp_init(boot.low_base)) != 0)
 		goto no_memory;
 	if ((err = initcall_run(INITCALL_EARLY)) != 0)
 		return err;
@@ -292,10 +293,23 @@ static void ap_main(void)
 
 	vmmap_load();
 	percpu_load(cpu);
+	mtrr_cpu_wake();
 	handover_real_mode(&s, 0, 0, 0);
 	vcpu_enter_at(&s, RUN_WAIT_FOR_SIPI);
 	for (;;)
 		__asm__ volatile("cli; hlt");
+}
+
+uint32_t start_others(void)
+{
+	uint32_t missing = smp_start(ap_main);
+
+	for (uint32_t i = 1; missing && i < cpu_count; i++) {
+		if (!cpus[i]->online)
+			log_printf("CPU%u: not started: no answer (APIC ID %u)\n", i,
+				   cpus[i]->apic_id);
+	}
+	return missing;
 }
 
 static const struct boot_info *native_info; /* to go on with when the start is given up */
@@ -306,12 +320,7 @@ static _Noreturn void bsp_main(struct cpu *cpu)
 	uint32_t missing;
 
 	percpu_load(cpu);
-	missing = smp_start(boot.low_base, ap_main);
-	for (uint32_t i = 1; missing && i < cpu_count; i++) {
-		if (!cpus[i]->online)
-			log_printf("CPU%u: not started: no answer (APIC ID %u)\n", i,
-				   cpus[i]->apic_id);
-	}
+	missing = start_others();
 	if (!missing) {
 		realmode_guest_state(&s);
 		vcpu_enter_at(&s, RUN_GUEST);

@@ -28,6 +28,11 @@ int start_init(void);
  */
 bool start_refuse(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /*
+ * Start the other CPUs from a start-up IPI: each waits for the guest's under the VMM. Returns how
+ * many did not come (logged). Context: boot CPU, natively.
+ */
+uint32_t start_others(void);
+/*
  * BIOS: start the other CPUs and the guest. When one of them cannot run the VMM, the user is asked,
  * and all go on natively with the memory map of `native`.
  */

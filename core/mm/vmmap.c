@@ -122,6 +122,27 @@ void vmmap_load(void)
 	write_cr3(vmm_pt.root);
 }
 
+uint64_t vmmap_low_root(uint64_t low)
+{
+	static struct pt low_pt = {
+	    .format = &pt_format_host,
+	    .max_leaf_level = 1,
+	    .alloc = pages_table_alloc,
+	    .free = pages_table_free,
+	    .at = pages_table_at,
+	};
+	const uint64_t *top = phys_to_virt(HPA(vmm_pt.root));
+	uint64_t *low_top;
+
+	low_pt.root = pages_table_alloc(NULL);
+	if (!low_pt.root || pt_map(&low_pt, low, low, PAGE_SIZE, PT_RX, PT_WB) != 0)
+		return 0;
+	low_top = phys_to_virt(HPA(low_pt.root));
+	for (unsigned i = 256; i < 512; i++)
+		low_top[i] = top[i];
+	return low_pt.root;
+}
+
 void vmmap_unmap_page(void *p)
 {
 	pt_map(&vmm_pt, (uintptr_t)p, 0, PAGE_SIZE, 0, PT_WB);
@@ -226,13 +247,23 @@ void *vmmap_apic(uint32_t cpu, uint64_t pa)
 	return map_own(BOOT_MAX_CPUS + cpu, pa);
 }
 
-const void *vmmap_firmware(uint64_t pa, size_t len)
+static void *map_table(uint64_t pa, size_t len, unsigned perm)
 {
 	if (pa + len < pa || pa >> cpu_phys_bits())
 		return NULL;
 	if (vmmap_is_guest_ram(pa, len))
-		return (const void *)(uintptr_t)(VMMAP_GUEST_BASE + pa);
+		return (void *)(uintptr_t)(VMMAP_GUEST_BASE + pa);
 	if (pa < region_base + region_size && pa + len > region_base)
 		return NULL;
-	return map_at_next(pa, len, PT_R, PT_WB);
+	return map_at_next(pa, len, perm, PT_WB);
+}
+
+const void *vmmap_firmware(uint64_t pa, size_t len)
+{
+	return map_table(pa, len, PT_R);
+}
+
+void *vmmap_shared(uint64_t pa, size_t len)
+{
+	return map_table(pa, len, PT_RW);
 }

@@ -21,6 +21,11 @@ int vmmap_init(const struct boot_mmap_entry *map, uint32_t count);
 uint64_t vmmap_root(void);
 /* Make the calling CPU use the tables. */
 void vmmap_load(void);
+/*
+ * Top table of other page tables, for the way from real mode: all that belongs to the VMM, and the
+ * page at `low` one to one, executable. 0: no memory. Context: boot CPU, once.
+ */
+uint64_t vmmap_low_root(uint64_t low);
 /* Take one page of the region out of the map (guard pages). Context: boot CPU. */
 void vmmap_unmap_page(void *p);
 /*
@@ -50,3 +55,5 @@ void *vmmap_window(uint32_t cpu, uint64_t pa);
  * fails. Context: exit handler. */
 void *vmmap_apic(uint32_t cpu, uint64_t pa);
 const void *vmmap_firmware(uint64_t pa, size_t len);
+/* The same to write to: a table that firmware and guest share, cached as theirs. */
+void *vmmap_shared(uint64_t pa, size_t len);

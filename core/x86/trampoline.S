@@ -1,4 +1,4 @@
-/* Where a CPU lands after a start-up IPI, copied to a page below 1 MiB: real mode to long mode. */
+/* Where a CPU lands after a start-up IPI, or the boot CPU after S3, copied to a page below 1 MiB: real mode to long mode. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 	.section .rodata
 	.code16
