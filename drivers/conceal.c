@@ -93,6 +93,23 @@ static bool others_at_device(const struct pci_device *dev)
 	return false;
 }
 
+/* Nothing of it is decoded, it reaches no memory and interrupts nobody. */
+static void silence(struct pci_device *dev)
+{
+	uint32_t command = pci_read(dev, PCI_COMMAND, 2);
+
+	pci_write(
+	    dev, PCI_COMMAND, 2,
+	    (command & ~(uint32_t)(PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER)) |
+		COMMAND_INTX_OFF);
+	if (pci_is_bridge(pci_function_of(dev))) {
+		/* what is behind it goes with it: no bus number leads there */
+		pci_write(dev, PCI_BRIDGE_BUSES, 2, 0);
+		pci_write(dev, PCI_BRIDGE_BUSES + 2, 1, 0);
+		pci_bridge_renumbered(pci_function_of(dev));
+	}
+}
+
 static int conceal_new(struct pci_device *dev)
 {
 	bool stub = false;
@@ -114,18 +131,7 @@ static int conceal_new(struct pci_device *dev)
 			return err;
 		}
 	}
-	uint32_t command = pci_read(dev, PCI_COMMAND, 2);
-
-	pci_write(
-	    dev, PCI_COMMAND, 2,
-	    (command & ~(uint32_t)(PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER)) |
-		COMMAND_INTX_OFF);
-	if (pci_is_bridge(pci_function_of(dev))) {
-		/* what is behind it goes with it: no bus number leads there */
-		pci_write(dev, PCI_BRIDGE_BUSES, 2, 0);
-		pci_write(dev, PCI_BRIDGE_BUSES + 2, 1, 0);
-		pci_bridge_renumbered(pci_function_of(dev));
-	}
+	silence(dev);
 	dev->host = stub ? dev : NULL;
 	if (dev->id.address.function == 0 && others_at_device(dev) && !stub)
 		log_printf("%s is function 0: the guest will not find the other functions of the "
@@ -139,11 +145,19 @@ static int conceal_new(struct pci_device *dev)
 	return 0;
 }
 
+/* The traps stay where the guest may still look for its registers. */
+static int conceal_wake(struct pci_device *dev)
+{
+	silence(dev);
+	return 0;
+}
+
 PCI_DRIVER(conceal) = {
     .name = "conceal",
     .longname = "PCI device concealer",
     .driver_options = "stub",
     .new = conceal_new,
+    .wake = conceal_wake,
     .config_read = config_read,
     .config_write = pci_drop_write,
 };

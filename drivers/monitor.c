@@ -125,11 +125,18 @@ static int monitor_new(struct pci_device *dev)
 	return err;
 }
 
+static int monitor_wake(struct pci_device *dev)
+{
+	pci_follow_reset(dev);
+	return 0;
+}
+
 PCI_DRIVER(monitor) = {
     .name = "monitor",
     .longname = "PCI access monitor",
     .driver_options = "log,bars",
     .new = monitor_new,
+    .wake = monitor_wake,
     .config_read = config_read,
     .config_write = config_write,
 };

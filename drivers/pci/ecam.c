@@ -58,6 +58,8 @@ static bool leads_to_rule(const struct window *w, const struct function *bridge)
 		if (f->present && f->dev.driver && f != bridge && above(bridge, f))
 			return true;
 	}
+	if (!bridge->secondary)
+		return true; /* nowhere yet: it may be any bus */
 	for (unsigned bus = bridge->secondary; bus <= bridge->subordinate; bus++) {
 		struct pci_address at = {w->ecam->segment, (uint8_t)bus, 0, 0};
 
@@ -266,6 +268,28 @@ static bool move(struct function *f, uint64_t value, uint16_t offset, unsigned s
 		pci_ecam_refresh();
 	}
 	return true;
+}
+
+int pci_ecam_wake(void)
+{
+	const struct function *f = pci_function_at((struct pci_address){0});
+
+	if (f && f->is_window_register) {
+		struct window *w = &windows[moved];
+		uint64_t value = read_register(f);
+		struct pci_ecam next = *w->ecam;
+		int old_trap = w->trap;
+
+		w->off = !(value & PCIEXBAR_ENABLE);
+		next.base = window_base(value);
+		next.last_bus = (uint8_t)((window_bytes(value) >> 20) - 1);
+		if (!w->off && !watch(w, &next))
+			return -ENOSPC;
+		if (w->trap != old_trap && old_trap)
+			mmio_unregister(old_trap);
+	}
+	pci_ecam_refresh();
+	return 0;
 }
 
 bool pci_ecam_write(struct function *f, uint16_t offset, unsigned size, uint32_t value)

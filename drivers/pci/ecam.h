@@ -13,6 +13,9 @@
 
 /* Trap the windows. 0 or a negative errno. Context: start-up. */
 int pci_ecam_init(void);
+/* Behind S3: find the window where firmware has put it. 0, or a negative errno: it cannot be
+ * watched there. Context: as in function.h. */
+int pci_ecam_wake(void);
 /* Functions came or went, or buses were renumbered. Context: as in function.h. */
 void pci_ecam_refresh(void);
 /*

@@ -163,6 +163,18 @@ void pci_default_write(struct pci_device *dev, uint16_t offset, unsigned size, u
 		pci_write(dev, offset, size, value);
 }
 
+void pci_follow_reset(struct pci_device *dev)
+{
+	struct function *f = pci_function_of(dev);
+	struct pci_config config = pci_function_config(f);
+
+	if (!f->reachable)
+		return; /* its bridge leads nowhere until the guest says so: nothing is decoded */
+	pci_bars_read(&f->bars, &config);
+	pci_claims_follow(f, (uint16_t)pci_read(dev, PCI_COMMAND, 2));
+	pci_msi_follow_reset(f);
+}
+
 /* ---- the guest ---- */
 
 static bool is_shadow(struct pci_address at)

@@ -177,6 +177,12 @@ void pci_msi_reachable(struct function *f)
 		msi_shadow_refresh(&f->msi->shadow);
 }
 
+void pci_msi_follow_reset(struct function *f)
+{
+	if (owned(f))
+		msi_shadow_notice_reset(&f->msi->shadow);
+}
+
 /* ---- NMIs ---- */
 
 /* Ask the driver: did the device want something? Under mmio_lock(). */

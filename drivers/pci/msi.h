@@ -23,5 +23,7 @@ bool pci_msi_region_write(struct function *f, unsigned bar, uint64_t offset, uns
 			  uint64_t value);
 /* The function has begun to decode memory: the hardware's table can be written. */
 void pci_msi_reachable(struct function *f);
+/* The function has been reset. */
+void pci_msi_follow_reset(struct function *f);
 /* The function is gone. */
 void pci_msi_end(struct function *f);

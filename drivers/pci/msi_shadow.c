@@ -257,8 +257,7 @@ static void reset_registers(struct msi_shadow *s)
 	}
 }
 
-/* A function that was reset, by whatever way, has everything disabled and knows no messages. */
-static void notice_reset(struct msi_shadow *s)
+void msi_shadow_notice_reset(struct msi_shadow *s)
 {
 	bool reset = false;
 
@@ -421,7 +420,7 @@ uint64_t msi_shadow_read(struct msi_shadow *s, enum msi_space space, uint32_t of
 	uint32_t dword = 0;
 
 	if (space == MSI_CONFIG && msi_shadow_covers(s, offset, size))
-		notice_reset(s);
+		msi_shadow_notice_reset(s);
 	for (unsigned i = 0; i < size; i++) {
 		if (i == 0 || (offset + i) % 4 == 0)
 			dword = read_dword(s, space, (offset + i) & ~3u);
@@ -506,7 +505,7 @@ void msi_shadow_write(struct msi_shadow *s, enum msi_space space, uint32_t offse
 	uint32_t end = offset + size;
 
 	if (space == MSI_CONFIG && msi_shadow_covers(s, offset, size))
-		notice_reset(s);
+		msi_shadow_notice_reset(s);
 	for (uint32_t at = offset & ~3u; at < end; at += 4) {
 		unsigned first = at < offset ? offset - at : 0, last = end - at < 4 ? end - at : 4;
 		uint32_t dword =

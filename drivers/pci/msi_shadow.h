@@ -127,5 +127,8 @@ void msi_shadow_deliver(struct msi_shadow *s);
 /* The vector has nothing any more: 6.8.3.5 wants the pending bit to go. */
 void msi_shadow_withdraw(struct msi_shadow *s, unsigned vector);
 
+/* A function that was reset, by whatever way, has everything disabled and knows no messages: if it
+ * was, so does the shadow. */
+void msi_shadow_notice_reset(struct msi_shadow *s);
 /* Write the hardware's table anew: it could not be reached, or the function was reset. */
 void msi_shadow_refresh(struct msi_shadow *s);

@@ -2,6 +2,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "core/initcall.h"
 #include "core/start.h"
+#include "core/vm/mmio.h"
+#include "core/x86/percpu.h"
 #include "drivers/pci/assign.h"
 #include "drivers/pci/ecam.h"
 #include "drivers/pci/function.h"
@@ -35,3 +37,24 @@ static int pci_init(void)
 	return err;
 }
 INITCALL(INITCALL_DRIVERS, pci_init);
+
+/* All functions have been reset, and the guest has not yet seen any. */
+static int pci_wake(void)
+{
+	int err;
+
+	mmio_lock(this_cpu());
+	pci_space_wake();
+	for (struct function *f = pci_functions; f; f = f->next) {
+		if (f->present && pci_is_bridge(f))
+			pci_bridge_renumbered(f);
+	}
+	err = pci_assign_any() ? pci_ecam_wake() : 0;
+	for (struct function *f = pci_functions; f && !err; f = f->next) {
+		if (f->present && f->dev.driver)
+			err = f->dev.driver->wake(&f->dev);
+	}
+	mmio_unlock();
+	return err;
+}
+INITCALL(INITCALL_WAKE, pci_wake);

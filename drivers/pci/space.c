@@ -48,6 +48,11 @@ void pci_space_init(void)
 	read_mcfg();
 }
 
+void pci_space_wake(void)
+{
+	pci_space_guest = inl(PCI_PORT_ADDRESS);
+}
+
 static uint32_t port_address(struct pci_address at, uint16_t offset)
 {
 	return PCI_ADDRESS_ENABLE | (uint32_t)at.bus << 16 | (uint32_t)at.device << 11 |

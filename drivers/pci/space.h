@@ -23,6 +23,8 @@ extern unsigned pci_window_count;
 
 /* Find the windows, log them, and take the address register over. */
 void pci_space_init(void);
+/* Behind S3: the port for addresses is what firmware has left there. */
+void pci_space_wake(void);
 
 /* `size` 1, 2 or 4, `offset` a multiple of it, below 4096. What cannot be reached reads as ones. */
 uint32_t pci_space_read(struct pci_address at, uint16_t offset, unsigned size);

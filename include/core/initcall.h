@@ -9,6 +9,7 @@ enum initcall_stage {
 	INITCALL_EARLY,    /* memory and log are there, nothing else */
 	INITCALL_PLATFORM, /* ACPI and CPUs are known */
 	INITCALL_DRIVERS,  /* before the guest's first instruction */
+	INITCALL_WAKE, /* behind S3, at each wake-up: all CPUs wait, the guest has not gone on */
 	INITCALL_STAGE_COUNT
 };
 

@@ -26,6 +26,11 @@ void pci_default_write(struct pci_device *dev, uint16_t offset, unsigned size, u
 /* A config_write for a function that takes nothing from the guest. */
 enum pci_config_result pci_drop_write(struct pci_device *dev, unsigned size, uint16_t offset,
 				      uint32_t data);
+/*
+ * For `wake`: base address registers and the messages of msi_own() are what the reset has left, and
+ * traps follow.
+ */
+void pci_follow_reset(struct pci_device *dev);
 
 /* Offset of the first capability with this id, 0: none. PCI Local Bus 3.0, 6.7. */
 uint16_t pci_find_capability(const struct pci_device *dev, uint8_t id);

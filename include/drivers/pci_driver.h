@@ -86,6 +86,13 @@ struct pci_driver {
 	 */
 	int (*new)(struct pci_device *dev);
 	/*
+	 * Called behind suspend to RAM, before the guest goes on: the function has been reset, and
+	 * firmware may have set it up again. A bridge may lead nowhere: configuration space then
+	 * reads as ones and takes nothing. NULL: the driver cannot go on then, and S3 is refused
+	 * from when it has a device. A negative errno, logged, is a panic.
+	 */
+	int (*wake)(struct pci_device *dev);
+	/*
 	 * Accesses of the guest to configuration space; `size` is 1, 2 or 4, and no access crosses
 	 * a multiple of 4. NULL: all by default. Context: an exit, no locks held.
 	 */
