@@ -149,9 +149,11 @@ void nmi_take_kicks(struct vcpu *v)
 
 	if (kicks == 0)
 		return;
-	kicks = __atomic_exchange_n(&v->kick, 0, __ATOMIC_SEQ_CST);
-	if (kicks & KICK_SYSMSR) /* until sysmsr_release(): this may be a thread's turn still */
-		__atomic_fetch_or(&v->kick, KICK_SYSMSR, __ATOMIC_RELAXED);
+	/*
+	 * Two bits stay. What KICK_STARTUP stands for waits for startup_check(), until no lock is
+	 * held; KICK_SYSMSR for sysmsr_release(): this may be a thread's turn still.
+	 */
+	kicks = __atomic_fetch_and(&v->kick, KICK_STARTUP | KICK_SYSMSR, __ATOMIC_SEQ_CST);
 	if (kicks & KICK_STOP)
 		panic_stop();
 	if (kicks & KICK_RETIRE)
@@ -159,7 +161,6 @@ void nmi_take_kicks(struct vcpu *v)
 	if (kicks & KICK_FLUSH) {
 		nmi_flush_self(v);
 	}
-	/* KICK_STARTUP: the mailbox itself is looked at before the next entry */
 }
 
 /* Claim one NMI for a kick that was sent to this CPU. */

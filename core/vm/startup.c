@@ -374,6 +374,7 @@ void startup_check(struct vcpu *v)
 {
 	for (;;) {
 		nmi_take_kicks(v);
+		__atomic_fetch_and(&v->kick, ~(uint32_t)KICK_STARTUP, __ATOMIC_SEQ_CST);
 		if (__atomic_load_n(&v->init_pending, __ATOMIC_SEQ_CST))
 			startup_take_init(v);
 		if (v->run_state != RUN_WAIT_FOR_SIPI || cpu_waits) {
