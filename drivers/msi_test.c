@@ -98,11 +98,23 @@ static int msitest_new(struct pci_device *dev)
 	return err;
 }
 
+static int msitest_wake(struct pci_device *dev)
+{
+	pci_follow_reset(dev);
+	return 0;
+}
+
+/* Without `wake`: a machine that has it cannot sleep. */
+PCI_DRIVER(sleepless) = {
+    .name = "sleepless",
+};
+
 PCI_DRIVER(msitest) = {
     .name = "msitest",
     .device = "id=1234:11e8",
     .driver_options = "mode,claim",
     .new = msitest_new,
+    .wake = msitest_wake,
 };
 
 /*

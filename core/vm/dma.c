@@ -54,6 +54,7 @@ bool dma_report(void)
 int dma_start(void)
 {
 	int err = guard ? guard->start() : 0;
+	bool before = on; /* this is a wake-up */
 
 	on = guard && !err;
 	if (on) {
@@ -61,7 +62,7 @@ int dma_start(void)
 			   guard->name);
 	} else if (err) {
 		log_printf("DMA cannot be confined by %s: no answer (%d)\n", guard->name, err);
-		if (asked_for())
+		if (asked_for() || before)
 			return err;
 		say_not_confined("its unit does not answer");
 	}

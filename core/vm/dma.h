@@ -27,8 +27,10 @@ void dma_cannot(const char *format, ...) __attribute__((format(printf, 1, 2)));
  * be done, and the user has been asked. Context: start-up, after INITCALL_DRIVERS.
  */
 bool dma_report(void);
-/* Confine it if somebody can. 0, or negative errno: the VMM must not start, because that was asked
- * for by name. Context: as dma_guard.start. */
+/*
+ * Confine it if somebody can. 0, or negative errno: the VMM must not start, because that was asked
+ * for by name, or must not go on behind S3, because it was so before. Context: as dma_guard.start.
+ */
 int dma_start(void);
 /* Undo it. Context: as dma_guard.stop. */
 void dma_stop(void);

@@ -25,6 +25,8 @@
 #define RETIRE_POLL_US    1000
 #define INIT_DELAY_US     10000 /* SDM 3A 9.4.4.1 */
 
+static bool started; /* the guest owns the machine: no way back */
+
 /* uefi_entry.S, as handover_on_stack() */
 extern _Noreturn void handover_restore(const struct vcpu_state *s);
 
@@ -179,10 +181,11 @@ int vcpu_enter_at(const struct vcpu_state *s, enum run_state run_state)
 	v->active = true;
 	log_printf("Processor %u (%s)\n", cpu->index, cpu->index ? "AP" : "BSP");
 	__atomic_store_n(&cpu->online, 1, __ATOMIC_RELEASE);
-	if (last && start_boot_info()->firmware == BOOT_BIOS) { /* no way back */
+	if (last && !started && start_boot_info()->firmware == BOOT_BIOS) { /* no way back */
 		sleep_hide();
 		hide_apply();
 		console_release();
+		started = true;
 	}
 	startup_check(v);
 	vmm_ops->run(v);
@@ -229,8 +232,6 @@ void handover_retire_others(void)
 		clock_delay_us(INIT_DELAY_US);
 	}
 }
-
-static bool started; /* the guest owns the machine: no way back */
 
 static void call_start(struct vcpu *v)
 {

@@ -1,4 +1,4 @@
-/* Sleep states of the machine: S3 is refused for now, the rest passes. */
+/* Sleep states of the machine: S3 goes by way of the VMM, or is refused; the rest passes. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "core/vm/sleep.h"
 #include "core/acpi/dsdt.h"
@@ -8,14 +8,23 @@
 #include "core/start.h"
 #include "core/vm/gmem.h"
 #include "core/vm/io.h"
+#include "core/vm/suspend.h"
+#include "core/x86/cpu.h"
 
 static struct {
 	uint16_t port;
 	uint16_t s3_type; /* SLP_TYP of S3, shifted into place */
 } pm1[2];                 /* PM1a and PM1b control */
 static bool has_s3;
+static const char *cannot; /* why the VMM could not come back; NULL: it could */
 static uint8_t *writable_dsdt;
 static uint32_t dsdt_bytes;
+
+void sleep_cannot(const char *reason)
+{
+	if (!cannot)
+		cannot = reason;
+}
 
 static void pm1_control(void *arg, const struct io_access *io, uint32_t *value)
 {
@@ -27,7 +36,16 @@ static void pm1_control(void *arg, const struct io_access *io, uint32_t *value)
 	bits = shift >= 0 ? bits << shift : bits >> -shift;
 	if (io->write && has_s3 && (bits & FADT_SLP_EN) &&
 	    (bits & FADT_SLP_TYP_MASK) == pm1[which].s3_type) {
-		log_printf("Suspend to RAM refused: not supported yet\n");
+		const char *reason = cannot;
+
+		/* firmware need not make the register answer again behind a sleep: q35 with SeaBIOS
+		 */
+		if (!reason && inw(pm1[which].port) == 0xffff)
+			reason = "the register does not answer";
+		if (!reason)
+			reason = suspend_ask(io, *value);
+		if (reason)
+			log_printf("Suspend to RAM refused: %s\n", reason);
 		return;
 	}
 	io_pass(io, value);
@@ -35,8 +53,12 @@ static void pm1_control(void *arg, const struct io_access *io, uint32_t *value)
 
 static void watch(const struct acpi_gas *reg, uintptr_t which)
 {
-	if (!reg->address || reg->space != ACPI_SPACE_IO)
+	if (!reg->address)
 		return;
+	if (reg->space != ACPI_SPACE_IO) {
+		sleep_cannot("PM1 control is not a port");
+		return;
+	}
 	pm1[which].port = (uint16_t)reg->address;
 	if (io_trap(pm1[which].port, 2, pm1_control, (void *)which) < 0)
 		log_printf("Suspend to RAM cannot be refused: too many trapped ports\n");
@@ -64,12 +86,19 @@ void sleep_init(void)
 	pm1[1].s3_type = (uint16_t)(s3.slp_typ_b << FADT_SLP_TYP_SHIFT);
 	watch(&fadt.pm1a_cnt, 0);
 	watch(&fadt.pm1b_cnt, 1);
+	/* it would sleep at the guest's second write, and the guest runs until then */
+	if (fadt.pm1b_cnt.address)
+		sleep_cannot("the machine has two registers for it");
+	const char *reason = suspend_init(&fadt);
+
+	if (reason)
+		sleep_cannot(reason);
 	writable_dsdt = vmmap_device(fadt.dsdt, len);
 	dsdt_bytes = len;
 }
 
 void sleep_hide(void)
 {
-	if (writable_dsdt && dsdt_hide_s3(writable_dsdt, dsdt_bytes) > 0)
-		log_printf("Suspend to RAM is hidden from the guest\n");
+	if (cannot && writable_dsdt && dsdt_hide_s3(writable_dsdt, dsdt_bytes) > 0)
+		log_printf("Suspend to RAM is hidden from the guest: %s\n", cannot);
 }

@@ -13,6 +13,7 @@
 #include "core/vm/insn/apicwrite.h"
 #include "core/vm/mmio.h"
 #include "core/vm/nmi.h"
+#include "core/vm/suspend.h"
 #include "core/vmm_ops.h"
 #include "core/x86/apic.h"
 #include "core/x86/cpu.h"
@@ -135,6 +136,30 @@ int startup_init(bool has_sipi_exits)
 		set_page(i, apic_pages);
 		cpus[i]->vcpu.apic_registers = apic_first_registers();
 	}
+	apic_pages[0].users = cpu_count;
+	return 0;
+}
+
+int startup_wake(void)
+{
+	if ((rdmsr(MSR_APIC_BASE) & APIC_BASE_ADDRESS) != apic_first_base())
+		return -ENODEV;
+	for (uint32_t i = 0; i < cpu_count; i++) {
+		logical[i].ldr = 0;
+		logical[i].dfr = 0xffffffff;
+	}
+	apic_wake();
+	if (!trap_page)
+		return 0;
+	for (struct apic_page *p = apic_pages; p <= apic_pages + cpu_count; p++) {
+		if (p != apic_pages && p->id) {
+			mmio_unregister(p->id);
+			p->id = 0;
+		}
+		p->users = 0;
+	}
+	for (uint32_t i = 0; i < cpu_count; i++)
+		set_page(i, apic_pages);
 	apic_pages[0].users = cpu_count;
 	return 0;
 }
@@ -377,6 +402,8 @@ void startup_check(struct vcpu *v)
 		__atomic_fetch_and(&v->kick, ~(uint32_t)KICK_STARTUP, __ATOMIC_SEQ_CST);
 		if (__atomic_load_n(&v->init_pending, __ATOMIC_SEQ_CST))
 			startup_take_init(v);
+		if (suspend_look(v))
+			continue;
 		if (v->run_state != RUN_WAIT_FOR_SIPI || cpu_waits) {
 			take_nmis(v);
 			return;

@@ -35,6 +35,9 @@ void startup_take_sipi(struct vcpu *v, uint8_t vector);
 /* Before an entry: carry out what the mailbox holds; waits in the VMM while the CPU waits for its
  * SIPI, unless the vendor's entry does (startup_waits_in_cpu()). */
 void startup_check(struct vcpu *v);
+/* Behind S3: all CPUs have their APIC where it was at first. 0, or -ENODEV: firmware has put it
+ * elsewhere. Context: boot CPU; no CPU is under the VMM. */
+int startup_wake(void);
 /* From the trap handler: an INIT arrived while the host ran (#SX of AMD-V). */
 void startup_host_init(void);
 /* The guest moves its APIC or changes its mode: IA32_APIC_BASE is about to become `value`. 0, or

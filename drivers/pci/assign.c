@@ -5,6 +5,7 @@
 #include "core/log.h"
 #include "core/start.h"
 #include "core/string.h"
+#include "core/vm/sleep.h"
 #include "drivers/pci/claim.h"
 #include "drivers/pci/compat.h"
 #include "drivers/pci/match.h"
@@ -218,6 +219,8 @@ int pci_assign(struct function *f)
 		f->dev.driver_options = f->assigned_options;
 		err = f->assigned->new ? f->assigned->new (&f->dev) : 0;
 	}
+	if (!err && !f->assigned->wake)
+		sleep_cannot("a device's driver could not go on");
 	if (err) {
 		f->dev.driver = NULL;
 		pci_claims_end(f);
