@@ -11,6 +11,7 @@
 #include "core/mm/vmmap.h"
 #include "core/start.h"
 #include "core/string.h"
+#include "core/vm/gmem.h"
 #include "core/vm/nmi.h"
 #include "core/vm/startup.h"
 #include "core/vmm_ops.h"
@@ -25,6 +26,7 @@
 #define RSDP_BYTES     20
 #define CPUID1_ECX_HV  (1u << 31)
 #define RESET_DELAY_US 100
+#define JUMP_OFFSET    0xfc0 /* behind what is in the low page; a multiple of 64 */
 
 static bool is_bochs;
 static uint32_t asking; /* atomic: index of the CPU that wants to be started again, 0 none */
@@ -74,10 +76,34 @@ void bochs_note_sipi(struct vcpu *v, uint8_t vector)
 		v->sipi_vector = 0x100u | vector;
 }
 
+/*
+ * Bochs 2.7 refuses an entry whose CS has low bits, in real mode as well; the manual has no such
+ * rule (SDM 3C 27.3.1.2). A waking vector may be such a one: the guest jumps there.
+ */
+static void enter_by_jump(struct vcpu *v)
+{
+	uint64_t at = start_boot_info()->low_base + JUMP_OFFSET;
+	struct vcpu_state s;
+
+	vmm_ops->state_get(v, &s);
+	uint16_t cs = s.seg[SEG_CS].selector;
+	const uint8_t jump[] = {0xea, (uint8_t)s.rip, (uint8_t)(s.rip >> 8), (uint8_t)cs,
+				(uint8_t)(cs >> 8)};
+
+	if (s.cr0 & CR0_PE || !(cs & 3) || gmem_write(GPA(at), jump, sizeof(jump)) != 0)
+		return;
+	s.seg[SEG_CS].selector = (uint16_t)(at >> 4);
+	s.seg[SEG_CS].base = at;
+	s.rip = 0;
+	vmm_ops->state_set(v, &s);
+}
+
 void bochs_run(struct vcpu *v)
 {
 	uint32_t sipi = v->sipi_vector;
 
+	if (is_bochs)
+		enter_by_jump(v);
 	v->sipi_vector = 0;
 	if (is_bochs && sipi && v->run_state == RUN_WAIT_FOR_SIPI)
 		startup_take_sipi(v, (uint8_t)sipi);

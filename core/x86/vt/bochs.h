@@ -15,7 +15,8 @@ void bochs_take_init(struct vcpu *v);
 /* A start-up IPI was taken: when the exit for an INIT follows at once, the INIT came first.
  * Context: exit handler. */
 void bochs_note_sipi(struct vcpu *v, uint8_t vector);
-/* Before the first entry: what a CPU that was started again has to go on with. */
+/* Before the first entry: what a CPU that was started again has to go on with, and what an entry
+ * there would not take. */
 void bochs_run(struct vcpu *v);
 /*
  * Before an entry: a CPU that has waited for its SIPI as guest reports blocking by SMI on each exit
