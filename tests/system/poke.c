@@ -58,6 +58,20 @@ static uint64_t port(char op, unsigned size, uint16_t at, uint64_t value)
 	return v;
 }
 
+/* Uncached; but what the kernel has cached it lets nobody map otherwise. */
+static char *map(int fd, uint64_t at)
+{
+	long p = SYS(SYS_mmap, 0, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (long)at);
+
+	if (p < 0 && p > -4096) {
+		fd = (int)SYS(SYS_open, "/dev/mem", O_RDWR);
+		p = SYS(SYS_mmap, 0, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (long)at);
+	}
+	if (p < 0 && p > -4096)
+		bad("(mmap)");
+	return (char *)p;
+}
+
 static uint64_t memory(int fd, char op, unsigned size, uint64_t at, uint64_t value)
 {
 	static uint64_t mapped = 1;
@@ -66,10 +80,7 @@ static uint64_t memory(int fd, char op, unsigned size, uint64_t at, uint64_t val
 
 	if (mapped != (at & ~(PAGE - 1))) {
 		mapped = at & ~(PAGE - 1);
-		p = (char *)SYS(SYS_mmap, 0, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-				(long)mapped);
-		if ((long)p < 0 && (long)p > -4096)
-			bad("(mmap)");
+		p = map(fd, mapped);
 	}
 	char *a = p + (at & (PAGE - 1));
 

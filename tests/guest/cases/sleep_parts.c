@@ -1,6 +1,7 @@
 /*
- * Suspend to RAM is refused however PM1 control is written: as a word, by its high byte alone, as
- * part of a longer access. Bare the machine would fall asleep; under the VMM it goes on.
+ * Suspend to RAM without a waking vector is refused however PM1 control is written: as a word, by
+ * its high byte alone, as part of a longer access. Bare the machine would fall asleep, and start
+ * anew at its end; under the VMM it goes on.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tests/guest/kernel/guest.h"
@@ -16,7 +17,7 @@ static uint16_t read(uint16_t port)
 	return value;
 }
 
-GUEST_CASE(sleep_parts, "ACPI 4.8.3.2.1; the VMM's promise: suspend to RAM is refused")
+GUEST_CASE(sleep_parts, "ACPI 4.8.3.2.1; the VMM's promise: it is the way back or no way")
 {
 	uint16_t port = acpi_pm1_port(), was;
 
