@@ -153,7 +153,9 @@ void nmi_take_kicks(struct vcpu *v)
 	 * Two bits stay. What KICK_STARTUP stands for waits for startup_check(), until no lock is
 	 * held; KICK_SYSMSR for sysmsr_release(): this may be a thread's turn still.
 	 */
-	kicks = __atomic_fetch_and(&v->kick, KICK_STARTUP | KICK_SYSMSR, __ATOMIC_SEQ_CST);
+	kicks = __atomic_exchange_n(&v->kick, 0, __ATOMIC_SEQ_CST);
+	if (kicks & (KICK_STARTUP | KICK_SYSMSR))
+		__atomic_fetch_or(&v->kick, kicks & (KICK_STARTUP | KICK_SYSMSR), __ATOMIC_SEQ_CST);
 	if (kicks & KICK_STOP)
 		panic_stop();
 	if (kicks & KICK_RETIRE)

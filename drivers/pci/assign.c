@@ -34,9 +34,17 @@ static enum pci_config_result read_ones(struct pci_device *dev, unsigned size, u
 	return PCI_CONFIG_DONE;
 }
 
+/* Who owns the function sets it up again. */
+static int own_wake(struct pci_device *dev)
+{
+	(void)dev;
+	return 0;
+}
+
 static const struct pci_driver own_driver = {
     .config_read = read_ones,
     .config_write = pci_drop_write,
+    .wake = own_wake,
 };
 
 int pci_assign_own(struct pci_address at)
