@@ -84,7 +84,7 @@ enum insn_mode emulate_mode(struct vcpu *v)
 	if (!(vmm_ops->cr(v, 0) & CR0_PE))
 		return INSN_MODE16;
 	vmm_ops->seg(v, SEG_CS, &cs);
-	if ((vmm_ops->efer(v) & EFER_LMA) && (cs.attr & SEG_ATTR_L))
+	if ((vmm_ops->reg(v, REG_EFER) & EFER_LMA) && (cs.attr & SEG_ATTR_L))
 		return INSN_MODE64;
 	return cs.attr & SEG_ATTR_DB ? INSN_MODE32 : INSN_MODE16;
 }

@@ -273,7 +273,7 @@ size_t gmem_fetch(struct vcpu *v, uint8_t bytes[15])
 	vmm_ops->seg(v, SEG_CS, &cs);
 	uint64_t la = cs.base + vmm_ops->reg(v, REG_RIP);
 
-	if (!(cs.attr & SEG_ATTR_L) || !(vmm_ops->efer(v) & EFER_LMA))
+	if (!(cs.attr & SEG_ATTR_L) || !(vmm_ops->reg(v, REG_EFER) & EFER_LMA))
 		la = (uint32_t)la;
 	while (n < 15) {
 		struct gwalk_out out;

@@ -33,7 +33,7 @@ static enum exit_result emulate_read(struct vcpu *v, uint32_t index, enum msr_em
 	uint64_t value = 0;
 
 	if (emulation == MSR_EMU_EFER)
-		return read_done(v, vmm_ops->efer(v));
+		return read_done(v, vmm_ops->reg(v, REG_EFER));
 	if (emulation == MSR_EMU_MTRR)
 		return mtrr_guest_read(index, &value) ? read_done(v, value) : emulate_gp(v);
 	if (!rdmsr_safe(index, &value) && emulation != MSR_EMU_VM_CR)
@@ -85,13 +85,13 @@ static enum exit_result write_done(struct vcpu *v, bool ok)
 
 static enum exit_result write_efer(struct vcpu *v, uint64_t value)
 {
-	uint64_t old = vmm_ops->efer(v);
+	uint64_t old = vmm_ops->reg(v, REG_EFER);
 
 	if (value & ~guest_features.efer_allowed)
 		return emulate_gp(v);
 	if ((value ^ old) & EFER_LME && vmm_ops->cr(v, 0) & CR0_PG) /* SDM 3A 4.1.1 */
 		return emulate_gp(v);
-	vmm_ops->set_efer(v, (value & ~EFER_LMA) | (old & EFER_LMA));
+	vmm_ops->set_reg(v, REG_EFER, (value & ~EFER_LMA) | (old & EFER_LMA));
 	return EXIT_ADVANCE;
 }
 

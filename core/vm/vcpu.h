@@ -73,8 +73,8 @@ struct event {
 	uint64_t cr2; /* exception 14 only */
 };
 
-/* Registers that vmm_ops sets one by one. */
-enum vcpu_reg { REG_RIP, REG_RSP, REG_RFLAGS };
+/* Registers that vmm_ops sets one by one. EFER as the guest has it. */
+enum vcpu_reg { REG_RIP, REG_RSP, REG_RFLAGS, REG_EFER };
 
 /* Neutral exit records: the vendor's exit code fills them, core/vm acts on them. */
 struct io_access {

@@ -45,12 +45,12 @@ struct vmm_ops {
 	void (*state_get)(struct vcpu *v, struct vcpu_state *s);
 	void (*state_set)(struct vcpu *v, const struct vcpu_state *s);
 
-	/* Single registers, for exits. GPR_RSP and GPR_RAX go through struct vcpu and these. */
+	/* Single registers, for exits. GPR_RSP and GPR_RAX go through struct vcpu and these. EFER
+	 * is written checked, with LMA as it was. */
 	uint64_t (*reg)(const struct vcpu *v, enum vcpu_reg reg);
 	void (*set_reg)(struct vcpu *v, enum vcpu_reg reg, uint64_t value);
-	/* CR0, CR3, CR4 as the guest reads them, EFER likewise, CPL, and a segment. */
+	/* CR0, CR3, CR4 as the guest reads them, CPL, and a segment. */
 	uint64_t (*cr)(const struct vcpu *v, unsigned n);
-	uint64_t (*efer)(const struct vcpu *v);
 	unsigned (*cpl)(const struct vcpu *v);
 	void (*seg)(const struct vcpu *v, enum seg seg, struct seg_state *s);
 	/* Attributes of CS as the vendor's own structure has them, to compare with later; not 0. */
@@ -58,9 +58,6 @@ struct vmm_ops {
 	/* For a walk of the guest's page tables: CR0, CR3, CR4, EFER, CPL, PKRS; pdpte, which then
 	 * points to `buffer`, where the CPU keeps PDPTEs. The rest of *cpu stays as it is. */
 	void (*paging)(const struct vcpu *v, struct gwalk_cpu *cpu, uint64_t buffer[4]);
-
-	/* EFER as the guest writes it, checked; LMA as it was. */
-	void (*set_efer)(struct vcpu *v, uint64_t value);
 
 	/* Deliver an event at the next entry, in the place of the one that waits there. A page
 	 * fault loads CR2 as well. NULL: none. */

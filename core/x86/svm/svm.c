@@ -281,12 +281,21 @@ static uint64_t *reg_in(struct vmcb_save *g, enum vcpu_reg reg)
 
 static uint64_t svm_reg(const struct vcpu *v, enum vcpu_reg reg)
 {
-	return *reg_in(&svm_vmcb(v)->save, reg);
+	struct vmcb_save *g = &svm_vmcb(v)->save;
+
+	return reg == REG_EFER ? g->efer & ~EFER_SVME : *reg_in(g, reg);
 }
 
 static void svm_set_reg(struct vcpu *v, enum vcpu_reg reg, uint64_t value)
 {
-	*reg_in(&svm_vmcb(v)->save, reg) = value;
+	struct vmcb *b = svm_vmcb(v);
+
+	if (reg == REG_EFER) {
+		b->save.efer = value | EFER_SVME;
+		b->control.clean &= ~SVM_CLEAN_CRX;
+	} else {
+		*reg_in(&b->save, reg) = value;
+	}
 }
 
 static uint64_t svm_cr(const struct vcpu *v, unsigned n)
@@ -294,17 +303,6 @@ static uint64_t svm_cr(const struct vcpu *v, unsigned n)
 	const struct vmcb_save *g = &svm_vmcb(v)->save;
 
 	return n == 0 ? g->cr0 : n == 3 ? g->cr3 : n == 4 ? g->cr4 : g->cr2;
-}
-
-static uint64_t svm_efer(const struct vcpu *v)
-{
-	return svm_vmcb(v)->save.efer & ~EFER_SVME;
-}
-
-static void svm_set_efer(struct vcpu *v, uint64_t value)
-{
-	svm_vmcb(v)->save.efer = value | EFER_SVME;
-	svm_vmcb(v)->control.clean &= ~SVM_CLEAN_CRX;
 }
 
 static unsigned svm_cpl(const struct vcpu *v)
@@ -321,7 +319,7 @@ static void svm_paging(const struct vcpu *v, struct gwalk_cpu *cpu, uint64_t buf
 	cpu->cr0 = g->cr0;
 	cpu->cr3 = g->cr3;
 	cpu->cr4 = g->cr4;
-	cpu->efer = svm_efer(v);
+	cpu->efer = svm_reg(v, REG_EFER);
 	cpu->cpl = g->cpl;
 }
 
@@ -362,8 +360,6 @@ const struct vmm_ops vmm_ops_svm = {
     .reg = svm_reg,
     .set_reg = svm_set_reg,
     .cr = svm_cr,
-    .efer = svm_efer,
-    .set_efer = svm_set_efer,
     .cpl = svm_cpl,
     .seg = svm_seg,
     .cs_attributes = svm_cs_attributes,

@@ -353,7 +353,7 @@ static bool in_64bit_mode(void)
 /* What MOV to CR0 refuses (SDM 2B, MOV to control registers; SDM 3A 10.8.5.3). */
 static bool cr0_legal(struct vcpu *v, uint64_t old, uint64_t value)
 {
-	uint64_t cr4 = vmm_ops->cr(v, 4), efer = vmm_ops->efer(v);
+	uint64_t cr4 = vmm_ops->cr(v, 4), efer = vmm_ops->reg(v, REG_EFER);
 
 	if (value >> 32 || (value & CR0_NW && !(value & CR0_CD)) ||
 	    (value & CR0_PG && !(value & CR0_PE)))

@@ -399,18 +399,6 @@ static uint64_t vt_cr(const struct vcpu *v, unsigned n)
 	}
 }
 
-static uint64_t vt_efer(const struct vcpu *v)
-{
-	(void)v;
-	return vt_read(VMCS_GUEST_EFER);
-}
-
-static void vt_set_efer(struct vcpu *v, uint64_t value)
-{
-	(void)v;
-	vt_write(VMCS_GUEST_EFER, value);
-}
-
 void vt_flush_linear(void)
 {
 	if (vt_controls.vpid)
@@ -547,9 +535,14 @@ void vt_activity_update(struct vcpu *v)
 
 static uint32_t reg_field(enum vcpu_reg reg)
 {
-	return reg == REG_RIP   ? VMCS_GUEST_RIP
-	       : reg == REG_RSP ? VMCS_GUEST_RSP
-				: VMCS_GUEST_RFLAGS;
+	static const uint16_t fields[] = {
+	    [REG_RIP] = VMCS_GUEST_RIP,
+	    [REG_RSP] = VMCS_GUEST_RSP,
+	    [REG_RFLAGS] = VMCS_GUEST_RFLAGS,
+	    [REG_EFER] = VMCS_GUEST_EFER,
+	};
+
+	return fields[reg];
 }
 
 static uint64_t vt_reg(const struct vcpu *v, enum vcpu_reg reg)
@@ -581,7 +574,7 @@ static void vt_paging(const struct vcpu *v, struct gwalk_cpu *cpu, uint64_t buff
 	cpu->cr0 = vt_cr(v, 0);
 	cpu->cr3 = vt_cr(v, 3);
 	cpu->cr4 = vt_cr(v, 4);
-	cpu->efer = vt_efer(v);
+	cpu->efer = vt_read(VMCS_GUEST_EFER);
 	cpu->cpl = (uint8_t)vt_cpl(v);
 	if (vt_controls.entry & VT_ENTRY_LOAD_PKRS)
 		cpu->pkrs = (uint32_t)vt_read(VMCS_GUEST_PKRS);
@@ -630,8 +623,6 @@ const struct vmm_ops vmm_ops_vt = {
     .reg = vt_reg,
     .set_reg = vt_set_reg,
     .cr = vt_cr,
-    .efer = vt_efer,
-    .set_efer = vt_set_efer,
     .cpl = vt_cpl,
     .seg = vt_seg,
     .cs_attributes = vt_cs_attributes,
