@@ -23,7 +23,8 @@
  * A kick sets its bits before it sends its NMI. NMIs on their way to a CPU are counted, and each
  * NMI that is seen there claims one before any goes to the guest, so a kick never becomes an NMI
  * that the guest did not get. NMIs merge in the hardware, so a claim may be left over; it expires,
- * else it would swallow an NMI of the guest's much later.
+ * else it would swallow an NMI of the guest's much later. The target measures that by itself: TSCs
+ * of two CPUs need not agree.
  */
 #define CLAIM_EXPIRES_US 1000000
 
@@ -31,7 +32,8 @@ static struct {
 	uint32_t sent;    /* atomic; kicks whose NMI is or will be on its way */
 	uint32_t landed;  /* atomic; those of them that the target's local APIC has accepted */
 	uint32_t claimed; /* those that an NMI was taken for; the target's own */
-	uint64_t last_us; /* of the newest kick */
+	uint32_t left_at; /* `sent` when claims were left over; the target's own */
+	uint64_t left_us; /* since when; 0: none are */
 } kicks_under_way[BOOT_MAX_CPUS];
 
 /* Devices of the VMM's own whose interrupts are NMIs; all go to the boot CPU. */
@@ -172,13 +174,26 @@ static bool claim_kick(uint32_t index)
 
 	if (kicks_under_way[index].claimed == sent)
 		return false;
-	if (clock_rough_us() - __atomic_load_n(&kicks_under_way[index].last_us, __ATOMIC_RELAXED) >
-	    CLAIM_EXPIRES_US) {
+	if (kicks_under_way[index].left_us && kicks_under_way[index].left_at == sent &&
+	    clock_rough_us() - kicks_under_way[index].left_us > CLAIM_EXPIRES_US) {
 		kicks_under_way[index].claimed = sent;
 		return false;
 	}
 	kicks_under_way[index].claimed++;
 	return true;
+}
+
+/* All NMIs that were seen have been asked for: note which claims wait for one that is to come. */
+static void note_left_over(uint32_t index)
+{
+	uint32_t sent = __atomic_load_n(&kicks_under_way[index].sent, __ATOMIC_ACQUIRE);
+
+	if (kicks_under_way[index].claimed == sent) {
+		kicks_under_way[index].left_us = 0;
+	} else if (!kicks_under_way[index].left_us || kicks_under_way[index].left_at != sent) {
+		kicks_under_way[index].left_at = sent;
+		kicks_under_way[index].left_us = clock_rough_us();
+	}
 }
 
 void nmi_forget(struct vcpu *v)
@@ -257,6 +272,7 @@ void nmi_exit(struct vcpu *v, bool from_guest)
 
 	sysmsr_release(v);
 	guests = take(v, from_guest ? 1 : 0);
+	note_left_over(this_cpu()->index);
 
 	if (v->mc_pending && vmm_ops->pending_event(v, &first)) {
 		/* no part of its delivery: it goes first, and the CPU comes back right behind it */
@@ -279,7 +295,6 @@ void nmi_kick(uint32_t index, uint32_t kicks)
 		;
 	if (before & kicks & ~(uint32_t)KICK_STOP)
 		return; /* the same is already under way */
-	__atomic_store_n(&kicks_under_way[index].last_us, clock_rough_us(), __ATOMIC_RELAXED);
 	__atomic_fetch_add(&kicks_under_way[index].sent, 1, __ATOMIC_RELEASE);
 	apic_send_nmi(c->apic_id);
 	__atomic_fetch_add(&kicks_under_way[index].landed, 1, __ATOMIC_RELEASE);
