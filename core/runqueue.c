@@ -4,7 +4,7 @@
 
 static uint32_t queued(uint32_t work)
 {
-	return work & ~RUNQUEUE_POLL;
+	return work & ~RUNQUEUE_FLAGS;
 }
 
 static uint32_t load(const struct runqueue *q)
@@ -44,9 +44,9 @@ int runqueue_take(struct runqueue *q)
 	return id;
 }
 
-void runqueue_poll(struct runqueue *q, bool on)
+void runqueue_ask(struct runqueue *q, uint32_t flag, bool on)
 {
 	spinlock_take(&q->lock);
-	store(q, on ? load(q) | RUNQUEUE_POLL : load(q) & ~RUNQUEUE_POLL);
+	store(q, on ? load(q) | flag : load(q) & ~flag);
 	spinlock_release(&q->lock);
 }

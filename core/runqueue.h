@@ -15,19 +15,28 @@
  * held for a few instructions, never while a thread runs. tests/spin/runqueue.pml is the model.
  */
 struct runqueue {
-	uint32_t work; /* written under the lock, read without: threads queued, and RUNQUEUE_POLL */
+	uint32_t
+	    work; /* written under the lock, read without: threads queued, and the flags below */
 	struct spinlock lock;
 	uint32_t first; /* the oldest is at slot[first % RUNQUEUE_SLOTS] */
 	uint16_t slot[RUNQUEUE_SLOTS];
 };
 
-/* In `work`: somebody wants to be asked at each look, though nothing is queued. */
-#define RUNQUEUE_POLL (UINT32_C(1) << 31)
+/* In `work`: somebody wants each look, though nothing is queued: timers, and wake-ups. */
+#define RUNQUEUE_POLL  (UINT32_C(1) << 31)
+#define RUNQUEUE_WAKE  (UINT32_C(1) << 30)
+#define RUNQUEUE_FLAGS (RUNQUEUE_POLL | RUNQUEUE_WAKE)
 
 /* Is there anything to do? One load: what an exit pays when there is not. */
 static inline bool runqueue_has_work(const struct runqueue *q)
 {
 	return __atomic_load_n(&q->work, __ATOMIC_RELAXED) != 0;
+}
+
+/* How many threads wait for their turn. */
+static inline uint32_t runqueue_queued(const struct runqueue *q)
+{
+	return __atomic_load_n(&q->work, __ATOMIC_RELAXED) & ~RUNQUEUE_FLAGS;
 }
 
 /*
@@ -37,5 +46,5 @@ static inline bool runqueue_has_work(const struct runqueue *q)
 void runqueue_put(struct runqueue *q, unsigned id);
 /* Take the oldest, or -1. What its last runner wrote is seen. Context: as runqueue_put(). */
 int runqueue_take(struct runqueue *q);
-/* Set or clear RUNQUEUE_POLL. Context: as runqueue_put(). */
-void runqueue_poll(struct runqueue *q, bool on);
+/* Set or clear one of RUNQUEUE_FLAGS. Context: as runqueue_put(). */
+void runqueue_ask(struct runqueue *q, uint32_t flag, bool on);

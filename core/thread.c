@@ -7,6 +7,7 @@
 #include "core/panic.h"
 #include "core/thread_state.h"
 #include "core/timer.h"
+#include "core/wake.h"
 #include "core/x86/cpu.h"
 #include "core/x86/percpu.h"
 
@@ -165,15 +166,8 @@ void thread_exit(void)
 	panic("a thread that has ended runs");
 }
 
-/* A CPU's own code: one turn for the thread that has waited longest. */
-static void give_turn(void)
+static void run_turn(int slot)
 {
-	if (__atomic_load_n(&thread_queue.work, __ATOMIC_RELAXED) & RUNQUEUE_POLL)
-		timer_look();
-	int slot = runqueue_take(&thread_queue);
-
-	if (slot < 0)
-		return;
 	struct thread *t = &threads[slot];
 	uint64_t start = rdtsc(), ticks;
 
@@ -194,6 +188,24 @@ static void give_turn(void)
 	default:
 		break;
 	}
+}
+
+static bool is_asked(uint32_t flag)
+{
+	return __atomic_load_n(&thread_queue.work, __ATOMIC_RELAXED) & flag;
+}
+
+/* A CPU's own code: one turn for the thread that has waited longest. */
+static void give_turn(void)
+{
+	if (is_asked(RUNQUEUE_POLL))
+		timer_look();
+	int slot = runqueue_take(&thread_queue);
+
+	if (slot >= 0)
+		run_turn(slot);
+	if (is_asked(RUNQUEUE_WAKE))
+		wake_next();
 }
 
 void schedule(void)

@@ -15,8 +15,9 @@
  * - Behind schedule() the CPU may be another one. What belongs to a CPU (this_cpu(), a window of
  *   vmmap_window(), registers of the guest) does not live across it, and no lock is held across it.
  * - It never touches the guest's registers: the exit of this CPU is done with, others run.
- * - Without exits no thread runs. A guest that is idle, or one that causes no exits, stops them.
- *   CPUID and other exits that are kept lean give no turns.
+ * - Without exits no thread runs. A guest that is idle, or one that causes no exits, stops them,
+ *   unless a service asks to be woken (core/wake.h). CPUID and other exits that are kept lean give
+ *   no turns.
  */
 
 /* Names a thread for its whole life and never another one. 0: none. */

@@ -33,7 +33,7 @@ static void changed(void)
 
 	__atomic_store_n(&next_due, due, __ATOMIC_RELAXED);
 	if (was_set != (due != UINT64_MAX))
-		runqueue_poll(&thread_queue, due != UINT64_MAX);
+		runqueue_ask(&thread_queue, RUNQUEUE_POLL, due != UINT64_MAX);
 }
 
 static void release(struct timer *t)
@@ -156,6 +156,11 @@ void timer_look(void)
 {
 	if (__atomic_load_n(&next_due, __ATOMIC_RELAXED) <= clock_us())
 		thread_wake(__atomic_load_n(&timer_thread, __ATOMIC_ACQUIRE));
+}
+
+uint64_t timer_next(void)
+{
+	return __atomic_load_n(&next_due, __ATOMIC_RELAXED);
 }
 
 bool timer_thread_exists(void)

@@ -7,9 +7,9 @@
 /*
  * A callback is one turn of a thread, with that contract (core/thread.h): short, no lock kept, it
  * may set, cancel and free timers, its own among them, and call schedule(). Callbacks run one after
- * the other. They run at exits: when none comes, they are late. The timer thread is made by the
- * first timer_set(). While no timer is set, timers cost nothing; while one is, each exit that is
- * not lean reads the clock.
+ * the other. They run at exits: when none comes, they are late, unless a service asks to be woken
+ * (core/wake.h). The timer thread is made by the first timer_set(). While no timer is set, timers
+ * cost nothing; while one is, each exit that is not lean reads the clock.
  */
 struct timer;
 
@@ -31,5 +31,7 @@ void timer_free(struct timer *t);
 
 /* From schedule(): wake the timer thread when a timer is due. Context: a CPU's own code. */
 void timer_look(void);
+/* When the earliest is due, by clock_us(); UINT64_MAX: none is set. Context: any. */
+uint64_t timer_next(void);
 /* Is there a timer thread? For tests. */
 bool timer_thread_exists(void);

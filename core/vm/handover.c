@@ -15,6 +15,7 @@
 #include "core/vm/startup.h"
 #include "core/vm/vmcall.h"
 #include "core/vmm_ops.h"
+#include "core/wake.h"
 #include "core/x86/apic.h"
 #include "core/x86/clock.h"
 #include "core/x86/cpu.h"
@@ -270,6 +271,8 @@ void vcpu_leave(struct vcpu *v)
 {
 	struct cpu *cpu = this_cpu();
 
+	if (cpu->index == 0)
+		wake_stop();
 	vmm_ops->state_get(v, &cpu->state);
 	v->active = false;
 	vmm_ops->cpu_off(v);

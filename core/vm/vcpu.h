@@ -109,6 +109,7 @@ enum kick {
 	KICK_NMI = 1 << 3,     /* deliver the NMI that waits behind another event */
 	KICK_RETIRE = 1 << 4,  /* out of the VMM: the start is given up */
 	KICK_SYSMSR = 1 << 5,  /* from the CPU itself, without NMI: see core/vm/sysmsr.h */
+	KICK_WAKE = 1 << 6,    /* look at when the next wake-up is due */
 };
 
 enum run_state {
@@ -129,8 +130,9 @@ struct vcpu {
 	uint32_t host_nmi; /* NMIs taken in host mode and not yet accounted for; atomic, also from
 			      the NMI handler */
 	uint32_t init_pending; /* atomic: INIT arrived */
-	uint32_t mc_pending;   /* a machine check hit the host and belongs to the guest; set by its
+	uint16_t mc_pending;   /* a machine check hit the host and belongs to the guest; set by its
 				  handler */
+	uint16_t no_lean;      /* VT-x: each exit counts, as turns of threads are due */
 
 	uint32_t sipi_vector; /* atomic: 0x100 | vector of a start-up IPI, 0 none; else taken */
 	uint32_t nmi_posted;  /* atomic: NMIs that the guest has sent to this CPU */
@@ -139,8 +141,10 @@ struct vcpu {
 	uint32_t flushes_done; /* atomic: answers KICK_FLUSH, see nmi_flush_all() */
 	bool nmi_blocked;      /* the guest is in its NMI handler (AMD-V tracks it by IRET) */
 	bool nmi_pending;      /* one NMI waits for the guest's handler to end */
-	uint64_t apic_base;    /* guest's IA32_APIC_BASE as last seen */
-	uint64_t apic_page;    /* where this CPU's xAPIC is, if its writes exit; 0: nowhere */
+	bool halted;         /* AMD-V: HLT exits, and the guest is in the one that RIP points to */
+	uint8_t halt_length; /* of that instruction */
+	uint64_t apic_base;  /* guest's IA32_APIC_BASE as last seen */
+	uint64_t apic_page;  /* where this CPU's xAPIC is, if its writes exit; 0: nowhere */
 	/* its registers in the VMM's address space; NULL: where apic_init() has mapped them */
 	volatile uint32_t *apic_registers;
 

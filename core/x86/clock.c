@@ -2,7 +2,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "core/x86/clock.h"
 #include "core/acpi/fadt.h"
-#include "core/acpi/hpet.h"
 #include "core/cas.h"
 #include "core/clock_count.h"
 #include "core/initcall.h"
@@ -11,6 +10,7 @@
 #include "core/spinlock.h"
 #include "core/start.h"
 #include "core/x86/cpu.h"
+#include "core/x86/hpet.h"
 #include "core/x86/percpu.h"
 
 /* 8254 (data sheet): channel 2, gated by port 61h bit 0, output readable at bit 5. */
@@ -22,15 +22,6 @@
 #define SPEAKER     2
 #define OUT2        0x20
 
-/* IA-PC HPET Specification 1.0a, 2.3 */
-#define HPET_BYTES       0x400
-#define HPET_CAPS        0x0
-#define HPET_CONFIG      0x10
-#define HPET_COUNTER     0xf0
-#define HPET_COUNT_64    (UINT64_C(1) << 13)
-#define HPET_ENABLE      1
-#define HPET_PERIOD_MAX  0x05f5e100u /* femtoseconds */
-#define FEMTOSECONDS     UINT64_C(1000000000000000)
 #define PM_TIMER_HZ      3579545u  /* ACPI 6.5, 4.8.3.3 */
 #define INVARIANT_TSC    (1u << 8) /* CPUID 80000007h, EDX */
 #define WAKE_LOOK_US     100       /* some hundred ticks */
@@ -48,7 +39,7 @@ static unsigned counter_bits;
 static struct spinlock counter_lock;
 static const char *source = "TSC, not known to be invariant";
 static uint16_t pm_timer_port;
-static volatile uint8_t *hpet;
+static const struct hpet_block *hpet;
 
 static uint64_t measure_by_pit(void)
 {
@@ -113,14 +104,9 @@ static uint64_t read_pm_timer(void)
 	return inl(pm_timer_port);
 }
 
-static uint64_t read_hpet_32(void)
+static uint64_t read_hpet(void)
 {
-	return *(volatile uint32_t *)(volatile void *)(hpet + HPET_COUNTER);
-}
-
-static uint64_t read_hpet_64(void)
-{
-	return *(volatile uint64_t *)(volatile void *)(hpet + HPET_COUNTER);
+	return hpet_counter(hpet);
 }
 
 static const void *acpi_named(const char *signature, uint32_t *len)
@@ -146,28 +132,6 @@ static bool has_pm_timer(unsigned *bits)
 	return true;
 }
 
-static bool has_hpet(unsigned *bits, uint64_t *hz)
-{
-	struct hpet table;
-	uint32_t len;
-	const void *t = acpi_named("HPET", &len);
-
-	if (!t || hpet_parse(t, len, &table) != 0)
-		return false;
-	hpet = vmmap_device(table.base, HPET_BYTES);
-	if (!hpet)
-		return false;
-	uint64_t caps = *(volatile uint64_t *)(volatile void *)(hpet + HPET_CAPS),
-		 period = caps >> 32;
-
-	if (period == 0 || period > HPET_PERIOD_MAX ||
-	    !(*(volatile uint32_t *)(volatile void *)(hpet + HPET_CONFIG) & HPET_ENABLE))
-		return false;
-	*bits = caps & HPET_COUNT_64 ? 64 : 32;
-	*hz = FEMTOSECONDS / period;
-	return true;
-}
-
 static void use(const char *name, uint64_t (*read)(void), unsigned bits, uint64_t hz,
 		bool guest_writes)
 {
@@ -186,14 +150,13 @@ static void use(const char *name, uint64_t (*read)(void), unsigned bits, uint64_
 static int clock_choose(void)
 {
 	unsigned bits;
-	uint64_t hz;
 
 	if (cpuid(0x80000000u, 0).eax >= 0x80000007u && (cpuid(0x80000007u, 0).edx & INVARIANT_TSC))
 		source = "invariant TSC";
 	else if (has_pm_timer(&bits))
 		use("ACPI PM timer", read_pm_timer, bits, PM_TIMER_HZ, false);
-	else if (has_hpet(&bits, &hz))
-		use("HPET", bits == 64 ? read_hpet_64 : read_hpet_32, bits, hz, true);
+	else if ((hpet = hpet_find()) != NULL && hpet_runs(hpet))
+		use("HPET", read_hpet, hpet->is_64 ? 64 : 32, hpet->hz, true);
 	log_printf("Clock: %s\n", source);
 	return 0;
 }

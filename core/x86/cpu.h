@@ -68,6 +68,9 @@
 #define APIC_BASE_EXTD (UINT64_C(1) << 10)
 #define APIC_BASE_EN   (UINT64_C(1) << 11)
 
+/* ECX of MWAIT: interrupts end it although they are off; without CPUID leaf 5 saying so, #GP. */
+#define MWAIT_BREAK_IF_0 1u
+
 /* Exception vectors (SDM 3A table 6-1) */
 enum {
 	VECTOR_DB = 1,

@@ -79,6 +79,13 @@ struct vmm_ops {
 	/* From NMI handler in host mode: make the coming entry exit at once. NULL where hardware
 	 * does it. */
 	void (*force_exit)(struct vcpu *v);
+	/*
+	 * From now on this CPU exits by itself (core/wake.h). wake_is_timer: `us` microseconds from
+	 * its next entry, at most, in any state of the guest. Else: with each interrupt of the
+	 * guest, and at once, again and again, while the guest is idle. UINT64_MAX: no more.
+	 */
+	bool wake_is_timer;
+	void (*wake)(struct vcpu *v, uint64_t us);
 };
 
 extern const struct vmm_ops vmm_ops_vt, vmm_ops_svm;

@@ -68,17 +68,29 @@ static void test_poll(void **state)
 	static struct runqueue q;
 
 	(void)state;
-	runqueue_poll(&q, true);
+	runqueue_ask(&q, RUNQUEUE_POLL, true);
 	assert_true(runqueue_has_work(&q));
 	assert_int_equal(runqueue_take(&q), -1);
 	runqueue_put(&q, 3);
-	runqueue_poll(&q, true);
+	runqueue_ask(&q, RUNQUEUE_POLL, true);
 	assert_int_equal(runqueue_take(&q), 3);
 	assert_true(runqueue_has_work(&q));
 	runqueue_put(&q, 4);
-	runqueue_poll(&q, false);
+	runqueue_ask(&q, RUNQUEUE_POLL, false);
 	assert_true(runqueue_has_work(&q));
+	assert_int_equal(runqueue_queued(&q), 1);
 	assert_int_equal(runqueue_take(&q), 4);
+	assert_false(runqueue_has_work(&q));
+	/* two flags, each by itself */
+	runqueue_ask(&q, RUNQUEUE_WAKE, true);
+	runqueue_ask(&q, RUNQUEUE_POLL, true);
+	runqueue_ask(&q, RUNQUEUE_POLL, false);
+	assert_int_equal(q.work, RUNQUEUE_WAKE);
+	assert_int_equal(runqueue_queued(&q), 0);
+	runqueue_put(&q, 9);
+	assert_int_equal(runqueue_queued(&q), 1);
+	assert_int_equal(runqueue_take(&q), 9);
+	runqueue_ask(&q, RUNQUEUE_WAKE, false);
 	assert_false(runqueue_has_work(&q));
 }
 

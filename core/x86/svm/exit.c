@@ -42,6 +42,8 @@ void svm_inject(struct vcpu *v, const struct event *e)
 
 	if (e && v->step.active) /* it would show the flags of the step */
 		step_end(v);
+	if (e)
+		svm_halt_end(v);
 	b->control.eventinj = 0;
 	if (e && e->type == EVENT_EXCEPTION && e->vector == VECTOR_PF) {
 		b->save.cr2 = e->cr2;
@@ -81,6 +83,7 @@ static void nmi_enter(struct vcpu *v)
 void svm_inject_nmi(struct vcpu *v)
 {
 	v->nmi_pending = false;
+	svm_halt_end(v);
 	if (v->nmi_blocked || v->step.active) {
 		v->nmi_pending = true; /* until exit_db() */
 	} else if (svm_vmcb(v)->control.eventinj & SVM_EVENT_VALID) {
@@ -266,6 +269,12 @@ static enum exit_result exit_sx(struct vcpu *v)
 	return EXIT_RESUME;
 }
 
+/* Asked for by svm_wake(): the guest takes it behind this. */
+static enum exit_result exit_intr(struct vcpu *v)
+{
+	return svm_exit_intr(v);
+}
+
 /* NMI: taken by the host's IDT when GIF was set; its meaning is found before the next entry. */
 static enum exit_result exit_nmi(struct vcpu *v)
 {
@@ -280,13 +289,15 @@ static enum exit_result exit_cpuid(struct vcpu *v)
 }
 
 /* The guest's NMI handler returns: its IRET runs now, alone. NMIs stay blocked until exit_db(),
- * behind it. */
+ * behind it. Or the handler of an interrupt that svm_wake() has looked at. */
 static enum exit_result exit_iret(struct vcpu *v)
 {
 	struct vmcb *b = svm_vmcb(v);
 
-	b->control.intercept[3] &= ~SVM_INTERCEPT_IRET;
-	b->control.clean &= ~SVM_CLEAN_I;
+	svm_intercept(v, 3, SVM_INTERCEPT_IRET, false);
+	svm_wake_iret(v);
+	if (!v->nmi_blocked)
+		return EXIT_RESUME;
 	b->control.intercept[2] |= 1u << VECTOR_DB;
 	v->step.rflags = b->save.rflags;
 	v->step.dr6 = b->save.dr6;
@@ -299,6 +310,12 @@ static enum exit_result exit_invd(struct vcpu *v)
 	(void)v;
 	__asm__ volatile("wbinvd" : : : "memory"); /* INVD would throw the VMM's own data away */
 	return EXIT_ADVANCE;
+}
+
+/* Asked for by svm_wake(): the guest stays in it, exit after exit. */
+static enum exit_result exit_hlt(struct vcpu *v)
+{
+	return svm_exit_hlt(v);
 }
 
 /* EXITINFO1: port 16-31, size 4-6, REP 3, STR 2, IN 0; EXITINFO2: next RIP (APM 2 15.10.2). */
@@ -337,6 +354,12 @@ static enum exit_result exit_ud(struct vcpu *v)
 static enum exit_result exit_vmmcall(struct vcpu *v)
 {
 	return vmcall_exit(v);
+}
+
+/* Asked for by svm_wake(): it ends at once, as it may. */
+static enum exit_result exit_mwait(struct vcpu *v)
+{
+	return svm_exit_mwait(v);
 }
 
 static enum exit_result exit_xsetbv(struct vcpu *v)
@@ -415,10 +438,12 @@ static const struct exit_row {
     [SVM_EXIT_CR4_WRITE] = {exit_cr4_write, 0, 0, 0},
     [SVM_EXIT_EXCP0 + VECTOR_DB] = {exit_db, 0, 0, 0},
     [SVM_EXIT_EXCP0 + VECTOR_SX] = {exit_sx, 0, 0, 0},
+    [SVM_EXIT_INTR] = {exit_intr, 0, 0, 0},
     [SVM_EXIT_NMI] = {exit_nmi, 0, 0, 0},
     [SVM_EXIT_CPUID] = {exit_cpuid, LEAN, INSN_CPUID, CACHE_CPUID},
     [SVM_EXIT_IRET] = {exit_iret, LEAN, 0, 0},
     [SVM_EXIT_INVD] = {exit_invd, 0, INSN_INVD, CACHE_OTHER},
+    [SVM_EXIT_HLT] = {exit_hlt, 0, INSN_HLT, CACHE_OTHER},
     [SVM_EXIT_INVLPGA] = {exit_ud, 0, 0, 0},
     [SVM_EXIT_IOIO] = {exit_ioio, 0, 0, 0},
     [SVM_EXIT_MSR] = {exit_msr, 0, 0, CACHE_MSR},
@@ -426,6 +451,7 @@ static const struct exit_row {
     [SVM_EXIT_VMRUN] = {exit_ud, 0, 0, 0},
     [SVM_EXIT_VMMCALL] = {exit_vmmcall, 0, INSN_VMMCALL, CACHE_VMMCALL},
     [SVM_EXIT_VMLOAD... SVM_EXIT_SKINIT] = {exit_ud, 0, 0, 0},
+    [SVM_EXIT_MWAIT] = {exit_mwait, 0, INSN_MWAIT, CACHE_OTHER},
     [SVM_EXIT_XSETBV] = {exit_xsetbv, 0, INSN_XSETBV, CACHE_OTHER},
     [ROW_NPF] = {exit_npf, 0, 0, 0},
     [ROW_INVALID] = {exit_invalid, 0, 0, 0},
@@ -472,7 +498,7 @@ static unsigned instruction_length(struct vcpu *v, const struct exit_row *row, u
 	int length = emulate_length(v, kind, NULL);
 
 	if (length <= 0) /* unreadable for the VMM: the plain form is the one that exists */
-		return kind == INSN_VMMCALL || kind == INSN_XSETBV ? 3 : 2;
+		return kind == INSN_VMMCALL || kind == INSN_XSETBV || kind == INSN_MWAIT ? 3 : 2;
 	next = b->save.rip + (unsigned)length;
 	v->length_cache[row->cache].rip = b->save.rip;
 	v->length_cache[row->cache].cr3 = b->save.cr3;

@@ -271,6 +271,7 @@ static void svm_state_set(struct vcpu *v, const struct vcpu_state *s)
 		mmio_step_end(v);
 	}
 	b->control.intercept[3] &= ~SVM_INTERCEPT_IRET;
+	v->halted = false;
 	b->control.clean = 0;
 }
 
@@ -371,4 +372,5 @@ const struct vmm_ops vmm_ops_svm = {
     .flush = svm_flush,
     .io_intercept = svm_io_intercept,
     .wait = svm_wait,
+    .wake = svm_wake,
 };

@@ -49,3 +49,25 @@ void svm_advance(struct vcpu *v, unsigned length);
 void svm_inject(struct vcpu *v, const struct event *e);
 bool svm_pending_event(const struct vcpu *v, struct event *e);
 void svm_inject_nmi(struct vcpu *v);
+
+/* Set or clear bits of intercept word `word`. */
+static inline void svm_intercept(struct vcpu *v, unsigned word, uint32_t bits, bool on)
+{
+	struct vmcb_control *c = &svm_vmcb(v)->control;
+	uint32_t wanted = on ? c->intercept[word] | bits : c->intercept[word] & ~bits;
+
+	if (wanted == c->intercept[word])
+		return;
+	c->intercept[word] = wanted;
+	c->clean &= ~SVM_CLEAN_I;
+}
+
+/* wake.c: the guest's interrupts and its idle time as alarm clock (struct vmm_ops.wake). */
+void svm_wake(struct vcpu *v, uint64_t us);
+enum exit_result svm_exit_intr(struct vcpu *v);
+enum exit_result svm_exit_hlt(struct vcpu *v);
+enum exit_result svm_exit_mwait(struct vcpu *v);
+/* The handler of an interrupt that has exited ends: the next one exits again. */
+void svm_wake_iret(struct vcpu *v);
+/* The guest's HLT is over, if it is in one that exits: before an event is delivered. */
+void svm_halt_end(struct vcpu *v);

@@ -17,6 +17,7 @@
 #include "core/vm/task.h"
 #include "core/vm/vmcall.h"
 #include "core/vmm_ops.h"
+#include "core/wake.h"
 #include "core/x86/cpu.h"
 #include "core/x86/vt/bochs.h"
 #include "core/x86/vt/vt.h"
@@ -237,6 +238,7 @@ static enum exit_result exit_exception_nmi(struct vcpu *v)
 
 	if (VT_EVENT_TYPE(info) == VT_EVENT_NMI) {
 		host_unblock_nmi();
+		vt_mwait_end(v);
 		nmi_exit(v, true);
 		bochs_help();
 		return EXIT_RESUME;
@@ -249,6 +251,13 @@ static enum exit_result exit_exception_nmi(struct vcpu *v)
 	return EXIT_RESUME;
 }
 
+/* Only while the guest is in MWAIT: it takes the interrupt when it goes on. */
+static enum exit_result exit_external_interrupt(struct vcpu *v)
+{
+	vt_mwait_end(v);
+	return EXIT_RESUME;
+}
+
 static _Noreturn enum exit_result exit_triple_fault(struct vcpu *v)
 {
 	(void)v;
@@ -258,6 +267,7 @@ static _Noreturn enum exit_result exit_triple_fault(struct vcpu *v)
 /* The CPU has kept its state: the guest's becomes that after INIT. */
 static enum exit_result exit_init(struct vcpu *v)
 {
+	vt_mwait_end(v);
 	bochs_take_init(v);
 	startup_take_init(v);
 	startup_check(v);
@@ -278,6 +288,7 @@ static enum exit_result exit_sipi(struct vcpu *v)
 static enum exit_result exit_nmi_window(struct vcpu *v)
 {
 	nmi_window(false);
+	vt_mwait_end(v);
 	if (v->nmi_pending) {
 		v->nmi_pending = false;
 		vt_inject_nmi(v);
@@ -448,6 +459,12 @@ static enum exit_result exit_wrmsr(struct vcpu *v)
 	return msr_write(v);
 }
 
+/* Asked for by vt_wake(): deep sleep would stop the preemption timer. */
+static enum exit_result exit_mwait(struct vcpu *v)
+{
+	return vt_exit_mwait(v);
+}
+
 static enum exit_result exit_monitor_trap_flag(struct vcpu *v)
 {
 	vt_write(VMCS_PROC_CONTROLS, vt_read32(VMCS_PROC_CONTROLS) & ~VT_PROC_MTF);
@@ -481,10 +498,13 @@ static _Noreturn enum exit_result exit_ept_misconfiguration(struct vcpu *v)
 	panic("EPT misconfiguration at %#lx", vt_read(VMCS_GUEST_PHYSICAL_ADDRESS));
 }
 
-/* Asked for by vt_force_exit(): an NMI came while the host ran. */
+/* Asked for by vt_force_exit(): an NMI came while the host ran. Or by vt_wake(). */
 static enum exit_result exit_preemption_timer(struct vcpu *v)
 {
 	vt_write(VMCS_PIN_CONTROLS, vt_controls.pin); /* first: an NMI from here on asks anew */
+	vt_mwait_end(v);
+	if (vt_cpu(v)->wakes && !v->host_nmi && !v->mc_pending)
+		wake_came();
 	nmi_exit(v, false);
 	bochs_help();
 	return EXIT_RESUME;
@@ -520,6 +540,7 @@ static enum exit_result exit_unexpected(struct vcpu *v)
 
 static const exit_handler rows[VT_REASON_COUNT] = {
     [VT_REASON_EXCEPTION_NMI] = exit_exception_nmi,
+    [VT_REASON_EXTERNAL_INTERRUPT] = exit_external_interrupt,
     [VT_REASON_TRIPLE_FAULT] = exit_triple_fault,
     [VT_REASON_INIT] = exit_init,
     [VT_REASON_SIPI] = exit_sipi,
@@ -534,6 +555,7 @@ static const exit_handler rows[VT_REASON_COUNT] = {
     [VT_REASON_IO] = exit_io,
     [VT_REASON_RDMSR] = exit_rdmsr,
     [VT_REASON_WRMSR] = exit_wrmsr,
+    [VT_REASON_MWAIT] = exit_mwait,
     [VT_REASON_MONITOR_TRAP_FLAG] = exit_monitor_trap_flag,
     [VT_REASON_EPT_VIOLATION] = exit_ept_violation,
     [VT_REASON_EPT_MISCONFIGURATION] = exit_ept_misconfiguration,

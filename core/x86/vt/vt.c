@@ -635,4 +635,6 @@ const struct vmm_ops vmm_ops_vt = {
     .io_intercept = vt_io_intercept,
     .wait = vt_wait,
     .force_exit = vt_force_exit,
+    .wake_is_timer = true,
+    .wake = vt_wake,
 };

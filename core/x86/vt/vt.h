@@ -15,6 +15,8 @@ extern uint64_t vt_cr0_mask, vt_cr4_mask;
 struct vt_cpu {
 	bool current; /* its VMCS is the CPU's current one: VMREAD and VMWRITE work, also in the NMI
 			 handler */
+	bool wakes;   /* vt_wake() has armed the preemption timer */
+	bool mwait;   /* in the guest's MWAIT, with activity state HLT, until the next exit */
 };
 
 static inline struct vt_cpu *vt_cpu(const struct vcpu *v)
@@ -89,6 +91,13 @@ bool vt_pending_event(const struct vcpu *v, struct event *e);
 void vt_inject_nmi(struct vcpu *v);
 /* From the NMI handler: the preemption timer ends the coming entry before its first instruction. */
 void vt_force_exit(struct vcpu *v);
+
+/* wake.c: the preemption timer as alarm clock (struct vmm_ops.wake), and the guest's MWAIT
+ * meanwhile. */
+void vt_wake(struct vcpu *v, uint64_t us);
+enum exit_result vt_exit_mwait(struct vcpu *v);
+/* MWAIT is over, if the guest is in one: at each exit that can end it. */
+void vt_mwait_end(struct vcpu *v);
 
 /* vt.c: the activity state follows struct vcpu.run_state. */
 void vt_activity_update(struct vcpu *v);

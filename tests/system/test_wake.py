@@ -1,0 +1,156 @@
+"""The VMM wakes without the guest's help while a service asks, in time, and does nothing of it when none asks."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+import os
+import re
+import tempfile
+import time
+
+import pytest
+
+from lib import debugimage, guestprogram, monitor, vmcall
+from lib.machine import Machine
+
+ASK, END, TIMER, THREAD, FORGET, CALLS, TURNS, CALLS_WITHIN, TURNS_WITHIN, EXITS, WAKES = range(1, 12)
+BOUND = 1000  # microseconds
+STEPS = (100, 500, 1000, 1100, 1500, 2000, 5000)
+TICK = 4000   # the guest's own, CONFIG_HZ=250
+
+# How each machine is woken. Time is virtual in all of them, so that the host's load does not count.
+MACHINES = {
+    "qemu": ("interrupts of the guest", {"icount": True}),
+    "bochs": ("VT-x preemption timer", {"emu": "bochs", "mem": 256, "net": "none"}),
+}
+BUSY = "i=0; while [ $i -lt 60000 ]; do i=$((i+1)); done"
+IDLE = "sleep 1"
+
+
+def call(m, operation, *args, **kwargs):
+    return vmcall.call(m, "test_wake", operation, *args, **kwargs)
+
+
+def unknown_nmis(m):
+    return int(m.run("dmesg | grep -c 'NMI received for unknown reason'; true"))
+
+
+def nmis(m):
+    return sum(int(n) for n in re.findall(r"\d+", m.run("sed -n 's/^ *NMI: *\\([0-9 ]*\\).*/\\1/p' /proc/interrupts")))
+
+
+class Measured:
+    """What happened while the guest ran a command: timer calls by lateness, turns of the thread by the time between two."""
+
+    def __init__(self, m, command, timeout=200):
+        call(m, FORGET)
+        exits, wakes = call(m, EXITS)[1], call(m, WAKES)[1]
+        m.run(command, timeout)
+        self.wakes, self.exits = call(m, WAKES)[1] - wakes, call(m, EXITS)[1] - exits
+        # the counts go on meanwhile: those within a time first, so that they are never more than all
+        self.calls_within = {s: call(m, CALLS_WITHIN, s)[1] for s in STEPS}
+        self.turns_within = {s: call(m, TURNS_WITHIN, s)[1] for s in STEPS}
+        _, self.calls, self.latest = call(m, CALLS)
+        _, self.turns, self.longest = call(m, TURNS)
+
+    def __repr__(self):
+        return (f"{self.wakes} wake-ups, {self.exits} exits; {self.calls} calls, {self.latest} us late at most, "
+                f"within us: {self.calls_within}; {self.turns} turns, {self.longest} us apart at most, within us: {self.turns_within}")
+
+
+@pytest.fixture(scope="module", params=MACHINES)
+def m(request, tmp_path_factory):
+    debugimage.build()
+    means, options = MACHINES[request.param]
+    with Machine(f"wake-{request.param}", elf=debugimage.ELF, kernel_args="+quiet", **options) as machine:
+        machine.means = means
+        machine.boot()
+        vmcall.install(machine, tmp_path_factory.mktemp("vmcall"))
+        yield machine
+
+
+def timer_and_thread(m, on):
+    call(m, TIMER, BOUND if on else 0)
+    call(m, THREAD)
+
+
+def test_bound(m):
+    """A timer is called and a thread has its turns within the bound or the guest's tick, whether the guest sleeps or computes."""
+    assert call(m, ASK, 10)[0] == 22  # EINVAL: a bound that would leave the guest nothing
+    assert call(m, WAKES)[1:] == (0, 0)
+    if m.options.emu == "bochs":  # which sleeps by MWAIT there, and by HLT in QEMU
+        assert m.run("cat /sys/devices/system/cpu/cpuidle/current_driver") == "intel_idle"
+    before = Measured(m, IDLE)
+    assert before.wakes == 0
+    assert call(m, ASK, BOUND)[0] == 0
+    timer_and_thread(m, True)
+    idle, busy = Measured(m, IDLE), Measured(m, BUSY)
+    print(f"\n{m.means}, idle: {idle}\n{m.means}, busy: {busy}")
+    assert re.findall(r"Wake-up: (.*)", m.vmm_log())[-1] == m.means
+    # where the guest's interrupts wake, a guest that computes is interrupted by its own timer only; a sleeping one wakes now and then
+    limit = TICK if m.means == "interrupts of the guest" else BOUND
+    assert idle.calls > 300 and idle.latest <= limit, idle
+    assert idle.turns > 300 and idle.longest <= limit + 200, idle
+    # one turn a wake-up: the timer's thread may wait behind the other one
+    assert busy.calls > 50 and busy.latest <= 2 * limit + 200, busy
+    assert busy.turns > 50 and busy.longest <= 2 * limit + 200, busy
+    if m.means != "interrupts of the guest":
+        assert busy.latest <= limit and busy.longest <= limit + 200, busy
+
+    # nothing is armed where nothing waits, although a service asks
+    timer_and_thread(m, False)
+    m.run(IDLE)
+    nothing = Measured(m, IDLE)
+    assert nothing.wakes == 0 and call(m, WAKES)[2] == 0, nothing
+    assert nothing.exits <= 2 * before.exits, (before, nothing)
+    # and where nobody asks, although a timer is set
+    call(m, TIMER, BOUND)
+    call(m, END)
+    m.run(IDLE)
+    over = Measured(m, IDLE)
+    assert over.wakes == 0 and call(m, WAKES)[2] == 0, over
+    assert over.exits <= before.exits * 1.5, (before, over)
+    call(m, TIMER, 0)
+    assert (nmis(m), unknown_nmis(m)) == (0, 0)
+
+
+def test_interrupts_off(m):
+    """A guest that computes with its interrupts off for 50 ms at a time does not stop the VMM."""
+    if m.means == "interrupts of the guest":
+        pytest.skip("the guest's interrupts are what wakes")
+    hz = int(re.search(r"TSC (\d+) Hz", m.vmm_log())[1])
+    guestprogram.install(m, "cliloop", guestprogram.build("cliloop"))
+    call(m, ASK, BOUND)
+    timer_and_thread(m, True)
+    off = Measured(m, f"/tmp/cliloop 5 {hz // 20}")
+    print(f"\n{m.means}, interrupts off: {off}")
+    timer_and_thread(m, False)
+    call(m, END)
+    assert off.calls >= 200 and off.latest <= BOUND, off
+    assert off.turns >= 200 and off.longest <= BOUND + 200, off
+    assert unknown_nmis(m) == 0
+
+
+@pytest.mark.parametrize("cpus", [1, 4])
+def test_guest_nmis_and_wakes(cpus, tmp_path):
+    """While the VMM is woken all the time each NMI of the machine reaches the guest once, and none is invented."""
+    count = 20
+    debugimage.build()
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "monitor")
+        with Machine(f"wake-nmi-{cpus}", cpus=cpus, elf=debugimage.ELF, kernel_args="+quiet", extra=monitor.arguments(path)) as m:
+            m.boot()
+            vmcall.install(m, tmp_path)
+            call(m, ASK, BOUND)
+            timer_and_thread(m, True)
+            for cpu in range(cpus):
+                call(m, CALLS, times=200, cpu=cpu)  # turns on all CPUs: they tell the one that wakes
+            before = Measured(m, "sleep 2; " + BUSY)
+            print(f"\n{cpus} CPUs: {before}")
+            assert before.calls > 100 and before.turns > 100
+            assert (nmis(m), unknown_nmis(m)) == (0, 0)
+            for _ in range(count):
+                monitor.command(path, "nmi")
+                time.sleep(0.1)
+            assert nmis(m) == count
+            timer_and_thread(m, False)
+            call(m, END)
+            assert nmis(m) == count
