@@ -103,13 +103,14 @@ enum exit_result {
 /* What an exiting CPU does before it goes on; bits in struct vcpu.kick, set by other CPUs with an
  * NMI. */
 enum kick {
-	KICK_FLUSH = 1 << 0,   /* nested translations are stale */
-	KICK_STOP = 1 << 1,    /* panic: dump and stop */
-	KICK_STARTUP = 1 << 2, /* startup_check(): INIT, start-up IPI or NMI in the mailbox, or S3 */
-	KICK_NMI = 1 << 3,     /* deliver the NMI that waits behind another event */
-	KICK_RETIRE = 1 << 4,  /* out of the VMM: the start is given up */
-	KICK_SYSMSR = 1 << 5,  /* from the CPU itself, without NMI: see core/vm/sysmsr.h */
-	KICK_WAKE = 1 << 6,    /* look at when the next wake-up is due */
+	KICK_FLUSH = 1 << 0, /* nested translations are stale */
+	KICK_STOP = 1 << 1,  /* panic: dump and stop */
+	KICK_STARTUP =
+	    1 << 2,           /* startup_check(): INIT, start-up IPI or NMI in the mailbox, or S3 */
+	KICK_NMI = 1 << 3,    /* deliver the NMI that waits behind another event */
+	KICK_RETIRE = 1 << 4, /* out of the VMM: the start is given up */
+	KICK_SYSMSR = 1 << 5, /* from the CPU itself, without NMI: see core/vm/sysmsr.h */
+	KICK_WAKE = 1 << 6,   /* look at when the next wake-up is due */
 };
 
 enum run_state {
