@@ -37,18 +37,30 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("row", row_params(table), scope="module")
 
 
+# Fixtures of modules that are running machines, or what one run of them gave, and the parameter that tells which.
+SHARED = {"machine": "row", "reports": "place", "iommu": "iommu", "m": "m", "bare": "bare"}
+
+
+def shared_machine(item):
+    """The name of the machine that a test shares with others of its module; None: it starts its own."""
+    spec = getattr(item, "callspec", None)
+    if "start" in item.fixturenames:  # and ends it
+        return None
+    for fixture, parameter in SHARED.items():
+        if fixture in item.fixturenames and (fixture == "machine" or hasattr(item.module, fixture)):
+            which = spec and (getattr(spec.params.get(parameter), "name", None) or spec.indices.get(parameter))
+            return f"{item.module.__name__}-{fixture}-{which or 0}"
+    return None
+
+
 @pytest.hookimpl(tryfirst=True)  # before xdist looks at the marks
 def pytest_collection_modifyitems(items):
-    """Two machines run side by side (pytest-xdist): the tests that share one machine stay together."""
+    """
+    Two machines run side by side (pytest-xdist). Tests that share one stay in one process: each process would start its own,
+    and two of one name write the same files, the guest's disk among them.
+    """
     for item in items:
-        row = getattr(item, "callspec", None) and item.callspec.params.get("row")
-        # tests that start machines of their own spread freely; the others of a module and row share one
-        alone = not row or "start" in item.fixturenames or "machine" not in item.fixturenames
-        name = item.nodeid if alone else f"{item.module.__name__}-{row.name}"
-        if item.module.__name__ == "test_loader":
-            name = "test_loader"
-        if item.module.__name__ == "test_guest":  # all cases of a machine come from one run
-            name = f"test_guest-{item.callspec.params['place'].name}" if getattr(item, "callspec", None) else item.nodeid
+        name = "test_loader" if item.module.__name__ == "test_loader" else shared_machine(item) or item.nodeid
         item.add_marker(pytest.mark.xdist_group(name))
 
 

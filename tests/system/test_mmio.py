@@ -1,22 +1,18 @@
 """Emulated memory: each form of instruction gives on it what it gives on plain memory, with faults, interrupts and two CPUs."""
 # SPDX-License-Identifier: BSD-3-Clause
 
-import os
 import re
-import subprocess
 
 import pytest
 
 import test_guest
-from lib import guestkernel, guestprogram
-from lib.machine import TOP, Machine
-
-DEBUG_ELF = os.path.join(TOP, "build", "bitvisor-debug.elf")
+from lib import debugimage, guestkernel, guestprogram
+from lib.machine import Machine
 
 
 @pytest.fixture(scope="module")
 def program():
-    subprocess.run(["make", "-s", "-C", TOP, DEBUG_ELF.removeprefix(TOP + "/")], check=True, stdout=subprocess.DEVNULL)
+    debugimage.build()
     return guestprogram.build("mmio")
 
 
@@ -27,7 +23,7 @@ def numbers(output):
 @pytest.mark.parametrize("emu,cpus", [("qemu", 2), ("bochs", 1)])
 def test_forms(program, emu, cpus):
     """One program in the guest compares; what it printed is looked at here."""
-    with Machine(f"mmio-{emu}", emu=emu, elf=DEBUG_ELF, cpus=cpus) as m:
+    with Machine(f"mmio-{emu}", emu=emu, elf=debugimage.ELF, cpus=cpus) as m:
         m.boot()
         guestprogram.install(m, "mmio", program)
         output = m.run("/tmp/mmio", 600)
@@ -60,6 +56,6 @@ def test_again(program, emu, cpu):
     # Bochs leaves the single-step trap pending over #VMEXIT: it hits the VMM
     words = "case=mmio_again" + (" steps=0" if cpu else "")
     bare = guestkernel.run(f"{name}-bare", words, bare=True, **options).cases["mmio_again"]
-    vmm = guestkernel.run(name, words + " device=1", elf=DEBUG_ELF, **options).cases["mmio_again"]
+    vmm = guestkernel.run(name, words + " device=1", elf=debugimage.ELF, **options).cases["mmio_again"]
     verdict = test_guest.judge(emu, "mmio_again", bare, vmm, test_guest.faults())
     assert vmm.passed > 200 and not vmm.fails and not verdict.wrong, (vmm, verdict.wrong)

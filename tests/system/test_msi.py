@@ -1,22 +1,19 @@
 """Interrupts of a mediated function: a test driver in the VMM takes those of QEMU's edu, and the guest's handler sees them."""
 # SPDX-License-Identifier: BSD-3-Clause
 
-import os
 import re
-import subprocess
 
 import pytest
 
-from lib import checks, guestkernel
-from lib.machine import TOP, Machine
+from lib import checks, debugimage, guestkernel
+from lib.machine import Machine
 
-DEBUG_ELF = os.path.join(TOP, "build", "bitvisor-debug.elf")
 EDU = {"emu": "qemu", "mem": 128, "net": "none", "extra": ("-device", "edu")}
 
 
 @pytest.fixture(scope="module", autouse=True)
 def debug_elf():
-    subprocess.run(["make", "-s", "-C", TOP, DEBUG_ELF.removeprefix(TOP + "/")], check=True, stdout=subprocess.DEVNULL)
+    debugimage.build()
 
 
 def run(name, kernel, **options):
@@ -36,7 +33,7 @@ def test_bare():
 def test_mode(mode, cpus, request):
     """The guest's handler runs exactly once per interrupt, not before the VMM's; nothing but its own NMIs reaches it."""
     count = 500 if mode != "take" else 50000 if request.config.getoption("--all-rows") else 2500
-    run(f"msi-{mode}-{cpus}", f"msitest={mode} interrupts={count}", elf=DEBUG_ELF, cpus=cpus,
+    run(f"msi-{mode}-{cpus}", f"msitest={mode} interrupts={count}", elf=debugimage.ELF, cpus=cpus,
         words=(f"vmm.driver.pci=id=1234:11e8, driver=msitest, mode={mode}",))
 
 
@@ -44,7 +41,7 @@ def test_mode(mode, cpus, request):
 def test_msix(mode, claim):
     """Linux works with a disk whose vectors of MSI-X are taken or passed; claimed: the driver has the BAR with the table as well."""
     words = (f"vmm.driver.pci=class=0108, driver=msitest, mode={mode}, claim={claim}",)
-    with Machine(f"msix-{mode}-{claim}", elf=DEBUG_ELF, cpus=2, disk="nvme", kernel_args="+quiet", words=words) as m:
+    with Machine(f"msix-{mode}-{claim}", elf=debugimage.ELF, cpus=2, disk="nvme", kernel_args="+quiet", words=words) as m:
         m.boot()
         checks.disk_reads_back(m)
         checks.disk_writes(m)

@@ -1,16 +1,14 @@
 """PCI: what vmm.driver.pci takes is what it says, and the guest finds the rest as it is."""
 # SPDX-License-Identifier: BSD-3-Clause
 
-import os
 import re
-import subprocess
 import time
 
 import pytest
 
 import test_guest
-from lib import checks, guestkernel, guestprogram
-from lib.machine import TOP, Machine
+from lib import checks, debugimage, guestkernel, guestprogram
+from lib.machine import Machine
 from lib.screen import ScreenMachine
 
 Q35 = {
@@ -356,15 +354,9 @@ EXAMPLES = {
 }
 
 
-def image(name):
-    """A variant of the image, built when it is not there (core/debug.mk)."""
-    subprocess.run(["make", "-s", "-C", TOP, f"build/{name}.elf"], check=True, stdout=subprocess.DEVNULL)
-    return os.path.join(TOP, "build", f"{name}.elf")
-
-
 @pytest.fixture(scope="module")
 def devlist():
-    return image("bitvisor-devlist")
+    return debugimage.build("bitvisor-devlist")
 
 
 def golden(bare, assigned):
@@ -420,7 +412,7 @@ def test_list_timeout(bare, devlist):
 def test_documented_driver(poke):
     """The driver of Documentation/adding-a-driver.md, as it stands there, linked into the image and nothing else changed."""
     words = ("vmm.driver.pci=driver=edu_id, id=0x12345678",)
-    with Machine("pci-example", **(Q35 | {"elf": image("bitvisor-example"), "words": words})) as m:
+    with Machine("pci-example", **(Q35 | {"elf": debugimage.build("bitvisor-example"), "words": words})) as m:
         m.boot()
         guestprogram.install(m, "poke", poke)
         base = int(m.run("cut -d' ' -f1 /sys/bus/pci/devices/0000:00:15.0/resource | head -n 1"), 16)
