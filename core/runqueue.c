@@ -2,11 +2,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "core/runqueue.h"
 
-static uint32_t queued(uint32_t work)
-{
-	return work & ~RUNQUEUE_FLAGS;
-}
-
 static uint32_t load(const struct runqueue *q)
 {
 	return __atomic_load_n(&q->work, __ATOMIC_RELAXED);
@@ -20,10 +15,8 @@ static void store(struct runqueue *q, uint32_t work)
 void runqueue_put(struct runqueue *q, unsigned id)
 {
 	spinlock_take(&q->lock);
-	uint32_t work = load(q);
-
-	q->slot[(q->first + queued(work)) % RUNQUEUE_SLOTS] = (uint16_t)id;
-	store(q, work + 1);
+	q->slot[(q->first + runqueue_queued(q)) % RUNQUEUE_SLOTS] = (uint16_t)id;
+	store(q, load(q) + 1);
 	spinlock_release(&q->lock);
 }
 
@@ -31,14 +24,12 @@ int runqueue_take(struct runqueue *q)
 {
 	int id = -1;
 
-	if (queued(load(q)) == 0) /* the common case: no locked instruction */
+	if (runqueue_queued(q) == 0) /* the common case: no locked instruction */
 		return -1;
 	spinlock_take(&q->lock);
-	uint32_t work = load(q);
-
-	if (queued(work) > 0) { /* another CPU may have been faster */
+	if (runqueue_queued(q) > 0) { /* another CPU may have been faster */
 		id = q->slot[q->first++ % RUNQUEUE_SLOTS];
-		store(q, work - 1);
+		store(q, load(q) - 1);
 	}
 	spinlock_release(&q->lock);
 	return id;

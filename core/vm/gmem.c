@@ -290,41 +290,33 @@ size_t gmem_fetch(struct vcpu *v, uint8_t bytes[15])
 	return n;
 }
 
-int gmem_read_linear(struct vcpu *v, gva_t la, void *to, size_t len)
+/* Copy to `to` where it is not NULL, else from `from`. */
+static int copy_linear(struct vcpu *v, gva_t la, uint8_t *to, const uint8_t *from, size_t len)
 {
-	uint8_t *p = to;
-
-	while (len) {
+	for (size_t done = 0, part; done < len; done += part, la.a += part) {
 		struct gwalk_out out;
-		size_t part = PAGE_SIZE - (la.a & PAGE_MASK);
+		int err;
 
-		if (part > len)
-			part = len;
-		if (gmem_translate(v, la, GWALK_READ, &out) != 0 ||
-		    gmem_read(out.gpa, p, part) != 0)
+		part = PAGE_SIZE - (la.a & PAGE_MASK);
+		if (part > len - done)
+			part = len - done;
+		err = to ? gmem_translate(v, la, GWALK_READ, &out)
+			 : gmem_walk(v, la, GWALK_WRITE, &out);
+		if (!err)
+			err = to ? gmem_read(out.gpa, to + done, part)
+				 : gmem_write(out.gpa, from + done, part);
+		if (err)
 			return -EFAULT;
-		p += part;
-		la.a += part;
-		len -= part;
 	}
 	return 0;
 }
 
+int gmem_read_linear(struct vcpu *v, gva_t la, void *to, size_t len)
+{
+	return copy_linear(v, la, to, NULL, len);
+}
+
 int gmem_write_linear(struct vcpu *v, gva_t la, const void *from, size_t len)
 {
-	const uint8_t *p = from;
-
-	while (len) {
-		struct gwalk_out out;
-		size_t part = PAGE_SIZE - (la.a & PAGE_MASK);
-
-		if (part > len)
-			part = len;
-		if (gmem_walk(v, la, GWALK_WRITE, &out) != 0 || gmem_write(out.gpa, p, part) != 0)
-			return -EFAULT;
-		p += part;
-		la.a += part;
-		len -= part;
-	}
-	return 0;
+	return copy_linear(v, la, NULL, from, len);
 }
