@@ -199,7 +199,7 @@ bool vmmap_ram_around(uint64_t pa, uint64_t *base, uint64_t *end)
 			continue;
 		*base = guest_ram[i].base;
 		*end = guest_ram[i].end;
-		if (pa<LEGACY_HOLE && * end> LEGACY_HOLE)
+		if (*end > LEGACY_HOLE && pa < LEGACY_HOLE)
 			*end = LEGACY_HOLE;
 		if (pa >= LEGACY_HOLE_END && *base < LEGACY_HOLE_END)
 			*base = LEGACY_HOLE_END;
