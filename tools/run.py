@@ -9,6 +9,7 @@ import os
 import pty
 import re
 import select
+import shutil
 import signal
 import socket
 import struct
@@ -28,6 +29,8 @@ OVMF_CODE = "/usr/share/OVMF/OVMF_CODE_4M.fd"
 OVMF_VARS = "/usr/share/OVMF/OVMF_VARS_4M.fd"
 FIRMWARES = ("bios", "uefi-bootopt", "uefi-shell", "uefi-iso")
 ESCAPE = b"\x01"  # Ctrl-A, then x: ends the machine
+# An emulator ends with whoever started it (more exactly, with the thread that did), whatever ends that.
+ENDS_WITH_US = ["setpriv", "--pdeathsig", "KILL", "--"]
 
 
 @dataclasses.dataclass
@@ -239,7 +242,7 @@ def screen_of(argv, log, lines=40, columns=120):
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
     env = dict(os.environ, TERM="linux")
-    proc = subprocess.Popen(argv, stdin=slave, stdout=slave, stderr=slave, start_new_session=True, env=env)
+    proc = subprocess.Popen(ENDS_WITH_US + argv, stdin=slave, stdout=slave, stderr=slave, start_new_session=True, env=env)
     os.close(slave)
 
     def drain(fd, path, watch):
@@ -267,26 +270,40 @@ def screen_of(argv, log, lines=40, columns=120):
 
 # Starting and ending
 
+def own(folder):
+    """Make the folder this machine's; returns the open file that keeps it so. Two machines would write each other's disks and logs."""
+    os.makedirs(folder, exist_ok=True)
+    lock = open(os.path.join(folder, "lock"), "w", encoding="utf-8")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        raise UsageError(f"{folder}: another machine runs with its files here (--out FOLDER gives this one its own)") from None
+    return lock
+
+
 def start(o):
     """Start the machine; returns (process, descriptor of the guest's console on COM1)."""
-    os.makedirs(o.out, exist_ok=True)
+    program = {"qemu": "qemu-system-x86_64", "bochs": "bochs"}.get(o.emu)
+    if not program or not shutil.which(program):
+        raise UsageError(f"{program} is not there: run `make deps`" if program else f"no such emulator: {o.emu}")
+    lock = own(o.out)
     media.write(o.vmm_log, b"")
     if o.emu == "qemu":
         ours, theirs = socket.socketpair()
         console, far = ours.detach(), theirs.detach()
         name = f"socket,id=con,fd={far}"
-    elif o.emu == "bochs":
+    else:
         console, far = pty.openpty()
         tty.setraw(far)
         name = os.ttyname(far)
-    else:
-        raise UsageError(f"no such emulator: {o.emu}")
     try:
         if o.emu == "qemu":
             argv = qemu_args(o, ["-chardev", name, "-monitor", "none"])
             note_command(o, argv)
             with open(os.path.join(o.out, "emulator.log"), "wb") as log:
-                proc = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, pass_fds=[far])
+                proc = subprocess.Popen(ENDS_WITH_US + argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                                        pass_fds=[far])
             os.close(far)
         else:
             argv = bochs_rc(o, name)
@@ -296,7 +313,9 @@ def start(o):
     except (FileNotFoundError, UsageError):
         os.close(console)
         os.close(far)
+        lock.close()
         raise
+    proc.folder = lock
     return proc, console
 
 
@@ -313,6 +332,7 @@ def stop(proc, grace=3):
         except subprocess.TimeoutExpired:
             proc.kill()
             proc.wait()
+    proc.folder.close()
     return proc.returncode
 
 
