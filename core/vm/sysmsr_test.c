@@ -10,7 +10,7 @@
 #define PATTERN 0x0000123456789000 /* canonical */
 
 static uint64_t wrong, turns; /* atomic */
-static thread_t thread;
+static bool running;          /* atomic: the thread goes on */
 
 /* Take the registers twice, with other values, and look whether they hold them. */
 static void take(uint64_t salt)
@@ -30,7 +30,7 @@ static void take(uint64_t salt)
 static void run(void *arg)
 {
 	(void)arg;
-	for (;;) {
+	while (__atomic_load_n(&running, __ATOMIC_RELAXED)) {
 		take(__atomic_add_fetch(&turns, 1, __ATOMIC_RELAXED));
 		schedule();
 	}
@@ -59,15 +59,18 @@ static uint64_t guest_value(struct vcpu *v, uint64_t i)
 /*
  * For tests. RBX: operation. RAX: takes so far in which the registers did not hold what was
  * written. 1 take them in this exit 2 start a thread, once, that takes them in each of its turns,
- * as a process would 3 RCX = the guest's value of register RCX, 0 to 4 RCX = turns of the thread so
- * far, but for 3
+ * as a process would 3 RCX = the guest's value of register RCX, 0 to 4 4 the thread ends with its
+ * next turn. RCX = turns of the thread so far, but for 3
  */
 static void call_test_sysmsr(struct vcpu *v)
 {
 	if (v->gpr[GPR_RBX] == 1)
 		take(v->gpr[GPR_RCX]);
-	else if (v->gpr[GPR_RBX] == 2 && !thread && thread_new(run, NULL, 8192, &thread) != 0)
+	else if (v->gpr[GPR_RBX] == 2 && !__atomic_exchange_n(&running, true, __ATOMIC_RELAXED) &&
+		 thread_new(run, NULL, 8192, NULL) != 0)
 		wrong++;
+	else if (v->gpr[GPR_RBX] == 4)
+		__atomic_store_n(&running, false, __ATOMIC_RELAXED);
 	v->gpr[GPR_RAX] = __atomic_load_n(&wrong, __ATOMIC_RELAXED);
 	v->gpr[GPR_RCX] = v->gpr[GPR_RBX] == 3 ? guest_value(v, v->gpr[GPR_RCX])
 					       : __atomic_load_n(&turns, __ATOMIC_RELAXED);

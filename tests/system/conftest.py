@@ -10,7 +10,7 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import rows  # noqa: E402
-from lib import debugimage, facts  # noqa: E402
+from lib import debugimage, debugmachine, facts  # noqa: E402
 from lib.machine import LOGS, Machine  # noqa: E402
 
 
@@ -42,7 +42,9 @@ SHARED = {"machine": "row", "reports": "place", "iommu": "iommu", "m": "m", "bar
 
 
 def shared_machine(item):
-    """The name of the machine that a test shares with others of its module; None: it starts its own."""
+    """The name of the machine that a test shares with others; None: it starts its own."""
+    if item.get_closest_marker(debugmachine.IN_BOCHS.name):
+        return debugmachine.IN_BOCHS.name
     spec = getattr(item, "callspec", None)
     if "start" in item.fixturenames:  # and ends it
         return None
@@ -62,6 +64,12 @@ def pytest_collection_modifyitems(items):
     for item in items:
         name = "test_loader" if item.module.__name__ == "test_loader" else shared_machine(item) or item.nodeid
         item.add_marker(pytest.mark.xdist_group(name))
+
+
+@pytest.hookimpl(trylast=True)  # behind the fixtures that use it
+def pytest_runtest_teardown(nextitem):
+    if not (nextitem and nextitem.get_closest_marker(debugmachine.IN_BOCHS.name)):
+        debugmachine.end()
 
 
 @pytest.fixture(scope="session")
@@ -96,6 +104,8 @@ def bare(testrun_uid):
 def machine(request, row):
     """A machine of this row with the guest's shell; one boot for all tests of a module that only look."""
     as_bare = request.config.getoption("--as-bare") or request.module.__name__ == "test_bare"
+    if row.emu == "bochs" and any("bare" in i.fixturenames and i.module is request.module for i in request.session.items):
+        request.getfixturevalue("bare")(row)  # before, for an idle machine in Bochs takes as much of the host as a busy one
     if row.elf:
         debugimage.build()
     module = request.module.__name__.removeprefix("test_")

@@ -6,8 +6,7 @@ import re
 import pytest
 
 import test_guest
-from lib import debugimage, guestkernel, guestprogram
-from lib.machine import Machine
+from lib import debugimage, debugmachine, guestkernel, guestprogram
 
 
 @pytest.fixture(scope="module")
@@ -20,11 +19,10 @@ def numbers(output):
     return {name: (int(a), int(b)) for name, a, b in re.findall(r"^([a-z, -]+): (\d+) (\d+)$", output, re.M)}
 
 
-@pytest.mark.parametrize("emu,cpus", [("qemu", 2), ("bochs", 1)])
-def test_forms(program, emu, cpus):
+@pytest.mark.parametrize("options", [{"cpus": 2}, pytest.param({"emu": "bochs"}, marks=debugmachine.IN_BOCHS)], ids=["qemu", "bochs"])
+def test_forms(program, options):
     """One program in the guest compares; what it printed is looked at here."""
-    with Machine(f"mmio-{emu}", emu=emu, elf=debugimage.ELF, cpus=cpus) as m:
-        m.boot()
+    with debugmachine.booted("mmio", **options) as m:
         guestprogram.install(m, "mmio", program)
         output = m.run("/tmp/mmio", 600)
         assert output.endswith("done"), output
@@ -40,7 +38,7 @@ def test_forms(program, emu, cpus):
         assert found["locked adds"] == (40000, 40000), output
         assert found["moves"] == (500, 0), output
         assert found["rewritten"][0] > 0 and found["rewritten"][1] == 0, output
-        if emu == "qemu":  # the CPU in Bochs has no monitor trap flag
+        if m.options.emu == "qemu":  # the CPU in Bochs has no monitor trap flag
             for name in "stepped", "stepped, read-only page":
                 assert found[name][0] > 100 and found[name][1] == 0, output
         assert found["closed"] == (1, 0), output

@@ -14,8 +14,8 @@ def wants_row(row):
 
 
 @pytest.fixture(scope="module")
-def calls(machine, tmp_path_factory):
-    vmcall.install(machine, tmp_path_factory.mktemp("program"))
+def calls(machine):
+    vmcall.install(machine)
     return lambda operation, cpu: vmcall.call(machine, "test_protect", operation, cpu=cpu)
 
 

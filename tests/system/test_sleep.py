@@ -79,7 +79,7 @@ def test_cycles(tmp_path, place, cycles):
     socket = str(tmp_path / "monitor")
     with machine("-".join(map(str, place[:3])), socket, place, elf=debugimage.ELF) as m:
         m.boot()
-        vmcall.install(m, tmp_path)
+        vmcall.install(m)
         sleeper = Sleeper(m, socket)
         pci, before = facts.pci(m), protection(m)
         last, last_up = clock(m), seconds(m)[1]

@@ -3,19 +3,15 @@
 
 import pytest
 
-from lib import debugimage, guestprogram, vmcall
-from lib.machine import Machine
+from lib import debugmachine, guestprogram, vmcall
 
-TAKE, THREAD, GUEST = 1, 2, 3
+TAKE, THREAD, GUEST, END = 1, 2, 3, 4
 
 
-@pytest.mark.parametrize("emu, cpus", [("qemu", 2), ("bochs", 1)])
-def test_sysmsr_owner(emu, cpus, tmp_path):
-    debugimage.build()
-    more = {"mem": 256, "net": "none", "kernel_args": "+quiet"} if emu == "bochs" else {}
-    with Machine(f"sysmsr-{emu}", emu=emu, cpus=cpus, elf=debugimage.ELF, **more) as m:
-        m.boot()
-        vmcall.install(m, tmp_path)
+@pytest.mark.parametrize("options", [{"cpus": 2}, pytest.param({"emu": "bochs"}, marks=debugmachine.IN_BOCHS)], ids=["qemu", "bochs"])
+def test_sysmsr_owner(options):
+    with debugmachine.booted("sysmsr", **options) as m:
+        cpus = m.options.cpus
         guestprogram.install(m, "storm", guestprogram.build("storm"))
 
         def guest(cpu):
@@ -36,5 +32,10 @@ def test_sysmsr_owner(emu, cpus, tmp_path):
             assert guest(c) == before[c]
         # the guest's system calls, processes and switches while it does
         m.run(f"/tmp/storm processes 50 & {vmcall.command('test_sysmsr', 0, times=2000)} >/tmp/o; wait; /tmp/storm switches 200", 120)
+        assert [guest(c) for c in range(cpus)] == before
+        # and behind it
+        vmcall.call(m, "test_sysmsr", END, times=50)
+        turns = vmcall.call(m, "test_sysmsr", 0)[1]
+        assert vmcall.call(m, "test_sysmsr", 0, times=50)[:2] == (0, turns)
         assert [guest(c) for c in range(cpus)] == before
         assert "panic" not in m.vmm_log()

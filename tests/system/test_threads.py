@@ -6,18 +6,10 @@ import time
 
 import pytest
 
-from lib import debugimage, vmcall
-from lib.machine import Machine
+from lib import debugmachine, vmcall
 
 START, COUNT, STOP, SPIN, HOLD, WAITER, GIVE, OVERFLOW, LONGEST, RANGE, COST = range(1, 12)
 WORKERS = 7
-
-
-def machine(name, emu, cpus, **options):
-    debugimage.build()
-    if emu == "bochs":
-        options |= {"mem": 256, "net": "none"}
-    return Machine(f"threads-{name}", emu=emu, cpus=cpus, elf=debugimage.ELF, **options)
 
 
 def test(m, *args, **kwargs):
@@ -41,11 +33,11 @@ def together(m, commands, timeout=120):
     return [[int(n) for n in m.run(f"cat /tmp/o{i}").split() if n.isdigit()] for i in range(len(commands))]
 
 
-@pytest.mark.parametrize("emu, cpus", [("qemu", 4), ("qemu", 1), ("bochs", 1)])
-def test_threads(emu, cpus, tmp_path):
-    with machine(f"{emu}-{cpus}", emu, cpus) as m:
-        m.boot()
-        vmcall.install(m, tmp_path)
+@pytest.mark.parametrize("options", [{"cpus": 4}, {"cpus": 1}, pytest.param({"emu": "bochs"}, marks=debugmachine.IN_BOCHS)],
+                         ids=["qemu-4", "qemu-1", "bochs"])
+def test_threads(options):
+    with debugmachine.booted("threads", **options) as m:
+        cpus = m.options.cpus
         test(m, START, WORKERS)
         # Exits on each CPU in turn: there the threads run.
         for cpu in range(cpus):
@@ -83,11 +75,9 @@ def test_threads(emu, cpus, tmp_path):
         assert "panic" not in m.vmm_log()
 
 
-def test_nothing_runnable(tmp_path):
+def test_nothing_runnable():
     """schedule() takes less than 20 instructions when no thread is there, or none can run; the end of an exit does not call it then."""
-    with machine("cost", "qemu", 1, icount=True) as m:
-        m.boot()
-        vmcall.install(m, tmp_path)
+    with debugmachine.booted("threads-cost", cpus=1, icount=True) as m:
         for _ in range(2):
             _, scheduled, after_exit = test(m, COST, 1000)
             assert 1 <= after_exit / 1000 <= 5
@@ -96,11 +86,9 @@ def test_nothing_runnable(tmp_path):
             test(m, COUNT, times=10)
 
 
-def test_wake_ups(tmp_path):
+def test_wake_ups():
     """Work given by four CPUs at once is done: no wake-up is lost."""
-    with machine("wake", "qemu", 4) as m:
-        m.boot()
-        vmcall.install(m, tmp_path)
+    with debugmachine.booted("threads-wake", cpus=4) as m:
         test(m, WAITER)
         done, given = test(m, GIVE, 0, times=10)[1:]
         assert (done, given) == (0, 0)
@@ -113,11 +101,9 @@ def test_wake_ups(tmp_path):
         assert last[2] == 120000
 
 
-def test_nobody_starves(tmp_path):
+def test_nobody_starves():
     """Two CPUs do `while (!done) schedule();` for two seconds, two others want the queue's lock."""
-    with machine("starve", "qemu", 4) as m:
-        m.boot()
-        vmcall.install(m, tmp_path)
+    with debugmachine.booted("threads-starve", cpus=4) as m:
         test(m, START, WORKERS)
         found = together(m, [vmcall.command("test_thread", SPIN if c < 2 else HOLD, 2000000, cpu=c) for c in range(4)])
         assert found[0][1] > 1000 and found[1][1] > 1000, found
@@ -128,11 +114,9 @@ def test_nobody_starves(tmp_path):
         assert all(w & 3 == 3 for w in where), where
 
 
-def test_stack_overflow(tmp_path):
+def test_stack_overflow():
     """A thread that uses up its stack meets the guard page, and the panic says what was on the stack."""
-    with machine("overflow", "qemu", 2, reboot=True, words=("vmm.auto_reboot=0",)) as m:
-        m.boot()
-        vmcall.install(m, tmp_path)
+    with debugmachine.booted("threads-overflow", cpus=2, reboot=True, words=("vmm.auto_reboot=0",)) as m:
         m.send_command(vmcall.command("test_thread", OVERFLOW))
         deadline = time.monotonic() + 60
         while "Stopped. Switch" not in m.vmm_log():

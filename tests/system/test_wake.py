@@ -8,8 +8,7 @@ import time
 
 import pytest
 
-from lib import debugimage, guestprogram, monitor, vmcall
-from lib.machine import Machine
+from lib import debugmachine, guestprogram, monitor, vmcall
 
 ASK, END, TIMER, THREAD, FORGET, CALLS, TURNS, CALLS_WITHIN, TURNS_WITHIN, EXITS, WAKES = range(1, 12)
 BOUND = 1000  # microseconds
@@ -18,8 +17,8 @@ TICK = 4000   # the guest's own, CONFIG_HZ=250
 
 # How each machine is woken. Time is virtual in all of them, so that the host's load does not count.
 MACHINES = {
-    "qemu": ("interrupts of the guest", {"icount": True}),
-    "bochs": ("VT-x preemption timer", {"emu": "bochs", "mem": 256, "net": "none"}),
+    "qemu": ("interrupts of the guest", {"icount": True, "kernel_args": "+quiet"}),
+    "bochs": ("VT-x preemption timer", {"emu": "bochs"}),
 }
 BUSY = "i=0; while [ $i -lt 60000 ]; do i=$((i+1)); done"
 IDLE = "sleep 1"
@@ -56,14 +55,11 @@ class Measured:
                 f"within us: {self.calls_within}; {self.turns} turns, {self.longest} us apart at most, within us: {self.turns_within}")
 
 
-@pytest.fixture(scope="module", params=MACHINES)
-def m(request, tmp_path_factory):
-    debugimage.build()
+@pytest.fixture(scope="module", params=["qemu", pytest.param("bochs", marks=debugmachine.IN_BOCHS)])
+def m(request):
     means, options = MACHINES[request.param]
-    with Machine(f"wake-{request.param}", elf=debugimage.ELF, kernel_args="+quiet", **options) as machine:
+    with debugmachine.booted("wake", **options) as machine:
         machine.means = means
-        machine.boot()
-        vmcall.install(machine, tmp_path_factory.mktemp("vmcall"))
         yield machine
 
 
@@ -130,15 +126,12 @@ def test_interrupts_off(m):
 
 
 @pytest.mark.parametrize("cpus", [1, 4])
-def test_guest_nmis_and_wakes(cpus, tmp_path):
+def test_guest_nmis_and_wakes(cpus):
     """While the VMM is woken all the time each NMI of the machine reaches the guest once, and none is invented."""
     count = 20
-    debugimage.build()
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "monitor")
-        with Machine(f"wake-nmi-{cpus}", cpus=cpus, elf=debugimage.ELF, kernel_args="+quiet", extra=monitor.arguments(path)) as m:
-            m.boot()
-            vmcall.install(m, tmp_path)
+        with debugmachine.booted(f"wake-nmi-{cpus}", cpus=cpus, kernel_args="+quiet", extra=monitor.arguments(path)) as m:
             call(m, ASK, BOUND)
             timer_and_thread(m, True)
             for cpu in range(cpus):

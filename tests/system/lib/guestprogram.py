@@ -13,11 +13,11 @@ FLAGS = ["-O1", "-nostdlib", "-static", "-s", "-fno-pie", "-no-pie", "-fno-stack
          "-mno-red-zone", "-Wall", "-Wextra", "-Werror", "-Wl,-N,--build-id=none,--no-warn-rwx-segments"]
 
 
-def build(name):
+def build(name, *options):
     """Compile tests/system/NAME.c; returns what install() wants."""
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, name)
-        subprocess.run(["gcc", *FLAGS, "-o", path, os.path.join(TOP, "tests", "system", f"{name}.c")], check=True)
+        subprocess.run(["gcc", *FLAGS, *options, "-o", path, os.path.join(TOP, "tests", "system", f"{name}.c")], check=True)
         with open(path, "rb") as f:
             return base64.b64encode(gzip.compress(f.read(), mtime=0)).decode()
 
