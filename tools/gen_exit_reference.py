@@ -7,6 +7,8 @@ import re
 import subprocess
 import sys
 
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
 HEAD = """<!-- Generated from core/x86/*/exit.c and core/vm/msr_policy.c by `make docs`. Do not edit. -->
 # Exits and MSRs
 
@@ -59,7 +61,7 @@ VENDORS = (
 
 
 def read(path):
-    with open(path, encoding="utf-8") as f:
+    with open(os.path.join(TOP, path), encoding="utf-8") as f:
         return f.read()
 
 
@@ -92,7 +94,7 @@ class Rows:
         self.vectors = {n: int(v) for n, v in re.findall(r"\b(VECTOR_\w+) = (\d+)", read("core/x86/cpu.h"))}
         self.handlers = {}  # number -> (handler, lean)
         self.comments = {}  # handler -> the first sentence of its comment
-        self.exists = os.path.exists(vendor["source"])
+        self.exists = os.path.exists(os.path.join(TOP, vendor["source"]))
         if self.exists:
             self.parse(read(vendor["source"]))
 

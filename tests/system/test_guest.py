@@ -7,6 +7,7 @@ import os
 
 import pytest
 
+import exit_rows
 import guest_values
 from lib import facts, guestkernel
 from lib.machine import TOP
@@ -119,7 +120,8 @@ def reports(request, place):
     # The kernel finds what the VMM took by what it would have without it.
     ram = ",".join(f"{a:#x}-{b:#x}" for a, b, kind in bare.memory if kind == 1)
     as_bare = request.config.getoption("--as-bare")
-    return bare, guestkernel.run(f"guest-{place.name}", f"{place.words} ram={ram}", out, bare=as_bare, **options)
+    words = f"{place.words} ram={ram}" + ("" if as_bare else " status=1")
+    return bare, guestkernel.run(f"guest-{place.name}", words, out, bare=as_bare, words=("vmm.status=1",), **options)
 
 
 @pytest.mark.parametrize("case", guestkernel.CASES)
@@ -151,3 +153,20 @@ def test_under_vmm(place, reports, request):
     assert sum(b - a for a, b in taken) >= 8 << 20, taken
     assert "panic" not in vmm.vmm_log.lower(), vmm.vmm_log
     assert "Unexpected exit" not in vmm.vmm_log, vmm.vmm_log
+
+
+@pytest.mark.parametrize("place", [pytest.param(m, id=m.name, marks=[pytest.mark.fast] if m.fast else []) for m in MACHINES],
+                         scope="module")
+def test_exit_rows(place, reports, request):
+    """Each row of the vendor's exit table is reached by a case, or listed with the reason why none can (tests/system/exit_rows.py)."""
+    if request.config.getoption("--as-bare"):
+        pytest.skip("without the VMM")
+    exits = reports[1].exits
+    exit_rows.keep(place.name, exits)
+    print(exit_rows.text(exit_rows.vendor_of(place.name), {place.name: exits}))
+    assert not exit_rows.wrong(place.name, exits), "\n".join(exit_rows.wrong(place.name, exits))
+
+
+def test_exit_rows_reasons():
+    """The tests that are said to reach a row exist."""
+    assert not exit_rows.missing_tests()

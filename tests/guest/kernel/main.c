@@ -226,6 +226,33 @@ static bool chosen(const char *name)
 	return !list || !matches(list, length, name);
 }
 
+/* ---- what the VMM has counted ---- */
+
+/* With status=1, under a VMM with vmm.status=1: its exits, as lines exits.cpuN.NAME=COUNT. */
+static void print_exits(void)
+{
+	static char text[32768];
+	uint64_t number, length = 0;
+
+	if (!word_number("status", 0))
+		return;
+	number = vmm_call(0, (uintptr_t) "get_status2", &length, 0);
+	length = sizeof(text) - 1;
+	if (!number || vmm_call(number, (uintptr_t)text, &length, 0) != 0) {
+		print("error: no status\n");
+		return;
+	}
+	text[length] = 0;
+	for (char *line = text, *end; *line; line = end) {
+		for (end = line; *end && *end != '\n'; end++)
+			;
+		if (*end)
+			*end++ = 0;
+		if (!memcmp(line, "exits.", 6))
+			print("%s\n", line);
+	}
+}
+
 /* ---- running ---- */
 
 static void run(const struct guest_case *c, unsigned results[6])
@@ -280,6 +307,7 @@ void guest_start(const struct boot_block *block)
 		if (!word_text("fuzz") && chosen((*p)->name))
 			run(*p, results);
 	}
+	print_exits();
 	print("guest: end %u passed, %u failed, %u errors, %u skipped; assertions %u passed, %u "
 	      "failed\n",
 	      results[0], results[3], results[2], results[1], results[4], results[5]);

@@ -1,6 +1,7 @@
 """The guest micro-kernel (tests/guest): its disk, a run of it on a machine, and what it reports."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+import collections
 import dataclasses
 import glob
 import os
@@ -35,6 +36,7 @@ class Report:
     memory: list    # [(first byte, byte behind, type)] as the boot loader gave it
     vmm_log: str
     folder: str     # logs
+    exits: collections.Counter  # name -> how many, of all CPUs: what the VMM has counted, with status=1
 
 
 def parse(text, cases):
@@ -73,7 +75,7 @@ def disk(folder, words, elf=ELF):
 
 def run(name, select="", leave_out=(), **options):
     """All cases (or what `select` chooses, without `leave_out`) on one machine; a case that ends the machine is left out and the rest run again."""
-    cases, memory, log, left_out = {}, [], "", list(leave_out)
+    cases, memory, log, left_out, exits = {}, [], "", list(leave_out), collections.Counter()
     for attempt in range(RESTARTS):
         machine = Machine(name, **options)
         emu = machine.options.emu
@@ -89,8 +91,10 @@ def run(name, select="", leave_out=(), **options):
         hung = parse(text, cases)
         memory = [(int(a, 16), int(a, 16) + int(n, 16), int(t))
                   for a, n, t in re.findall(r"^memory (\S+) (\S+) (\d+)\r?$", text, re.M)]
+        for exit_name, count in re.findall(r"^exits\.cpu\d+\.(\w+)=(\d+)\r?$", text, re.M):
+            exits[exit_name] += int(count)
         if "guest: end" in text or not hung:
             break
         os.replace(os.path.join(folder, "console.log"), os.path.join(folder, f"console-{attempt}.log"))
         left_out = sorted({*leave_out, *cases})
-    return Report(cases, memory, log, folder)
+    return Report(cases, memory, log, folder, exits)
