@@ -42,6 +42,27 @@ $(B)/bitvisor-example.elf: $(VMM_OBJS) $(B)/debug/example.o $(DEPS_LIBS) core/im
 	@echo "  LD      $@"
 	@$(LINK_IMAGE) $(VMM_OBJS) $(B)/debug/example.o $(DEPS_LIBS)
 
+# And the image that counts how often each of its lines runs. The counters are read out of the machine's memory (tools/coverage_target.py),
+# so nothing of libgcov is in it. -Og: lines stay apart.
+COVERAGE_VMM_CFLAGS = $(filter-out -O2,$(VMM_CFLAGS)) -Og -DCONFIG_TEST_CALLS -fprofile-arcs -ftest-coverage \
+	-fprofile-info-section -fprofile-update=atomic
+COVERAGE_VMM_OBJS := $(VMM_C:%.c=$(B)/coverage-target/%.o)
+
+$(COVERAGE_VMM_OBJS): $(DEPS_READY)
+
+$(B)/coverage-target/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  COVCC   $<"
+	@$(CC) $(COVERAGE_VMM_CFLAGS) -MMD -MP -c -o $@ $<
+
+COVERAGE_VMM_LINK := $(COVERAGE_VMM_OBJS) $(filter-out $(VMM_C:%.c=$(B)/vmm/%.o),$(VMM_OBJS)) $(DEPS_LIBS)
+
+$(B)/bitvisor-coverage.elf: $(COVERAGE_VMM_LINK) core/image.lds
+	@echo "  LD      $@"
+	@$(LINK_IMAGE) --defsym=__gcov_merge_add=0 $(COVERAGE_VMM_LINK)
+
+-include $(COVERAGE_VMM_OBJS:.o=.d)
+
 -include $(B)/debug/devlist.d $(B)/debug/example.d
 
 -include $(DEBUG_OBJS:.o=.d)

@@ -265,6 +265,7 @@ def screen_of(argv, log, lines=40, columns=120):
             os.close(fd)
 
     threading.Thread(target=drain, args=(master, log, True), daemon=True).start()
+    proc.keyboard = master
     return proc
 
 

@@ -10,6 +10,7 @@ import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 sys.path.insert(0, os.path.join(TOP, "tools"))
+import coverage_target  # noqa: E402
 import run  # noqa: E402
 
 LOGS = os.path.join(TOP, "build", "test-logs")
@@ -37,12 +38,17 @@ class Machine:
         self.proc = None
 
     def __enter__(self):
+        self.counters = coverage_target.prepare(self.options) if coverage_target.wanted() else None
         self.proc, self.console = run.start(self.options)
         self.log = open(os.path.join(self.options.out, "console.log"), "wb")
         return self
 
     def __exit__(self, *exc):
+        if self.counters == "":  # Bochs, whose memory ends with it
+            coverage_target.take(self, self.counters)
         run.stop(self.proc)
+        if self.counters:
+            coverage_target.take(self, self.counters)
         self._read(0)
         os.close(self.console)
         self.log.close()
