@@ -69,10 +69,10 @@ static uint64_t data_port_lean(void *arg, const struct io_access *io, uint32_t v
 {
 	(void)value;
 	uint32_t address = pci_space_guest_address();
-	unsigned byte = io->port - (unsigned)PCI_PORT_DATA;
+	unsigned byte = io->port - (unsigned)PCI_PORT_DATA; /* large: it begins below */
 
 	(void)arg;
-	if (io->write || byte + io->size > 4 || !(address & PCI_ADDRESS_ENABLE) ||
+	if (io->write || byte > 4u - io->size || !(address & PCI_ADDRESS_ENABLE) ||
 	    !pci_guest_passes(address, (address & 0xfc) + byte))
 		return IO_LONG;
 	return io->size == 4 ? inl(PCI_PORT_DATA) : io_pass_in(io->port, io->size);
