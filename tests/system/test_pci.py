@@ -32,12 +32,18 @@ def poke():
 
 
 def test_ports_as_bare():
-    """A rule lets the configuration ports exit, for all functions; sizes, RAX, single steps and shadows stay as they are bare."""
-    options = {"emu": "qemu", "cpus": 1, "mem": 128, "net": "none"}
-    bare = guestkernel.run("pci-ports-bare", "case=pci_port,step", bare=True, **options)
-    vmm = guestkernel.run("pci-ports", "case=pci_port,step", words=("vmm.driver.pci=id=8086:7010, driver=monitor, log=0, bars=0",), **options)
-    assert "monitor" in vmm.vmm_log
-    for case in "pci_port", "step":
+    """
+    A rule lets the configuration ports exit, for all functions; sizes, RAX, single steps and shadows stay as they are bare, and
+    two CPUs meet there as they do in hardware. Without a rule: test_guest.py.
+    """
+    options = {"emu": "qemu", "machine": "q35", "cpus": 2, "mem": 128, "net": "none", "extra": ("-device", "e1000,addr=10,romfile=")}
+    cases = "pci_port", "pci_interleave", "step"
+    select = f"case={','.join(cases)} ecam={ECAM:#x}"
+    bare = guestkernel.run("pci-ports-bare", select, bare=True, **options)
+    rules = "id=1234:1111, driver=monitor, log=0, bars=0, and, id=8086:100e, driver=conceal"
+    vmm = guestkernel.run("pci-ports", select, words=("vmm.driver.pci=" + rules,), **options)
+    assert "monitored" in vmm.vmm_log and "concealed" in vmm.vmm_log
+    for case in cases:
         v = test_guest.judge("qemu", case, bare.cases[case], vmm.cases[case], test_guest.faults())
         assert vmm.cases[case].passed > 100 and not v.wrong, f"{case}: {v.wrong}"
 
