@@ -238,11 +238,12 @@ def bochs_rc(o, com1):
 
 
 def screen_of(argv, log, lines=40, columns=120):
-    """Start a program that wants a terminal of its own, and keep what it draws in a file."""
+    """Start a program that wants a terminal of its own, and keep what it draws in a file; what else it writes is beside that."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
     env = dict(os.environ, TERM="linux")
-    proc = subprocess.Popen(ENDS_WITH_US + argv, stdin=slave, stdout=slave, stderr=slave, start_new_session=True, env=env)
+    proc = subprocess.Popen(ENDS_WITH_US + argv, stdin=slave, stdout=slave, stderr=slave, start_new_session=True, env=env,
+                            cwd=os.path.dirname(log))
     os.close(slave)
 
     def drain(fd, path, watch):
