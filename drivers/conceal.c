@@ -28,13 +28,9 @@
  */
 static bool yields(struct pci_device *dev, unsigned bar, uint64_t offset)
 {
-	char name[PCI_NAME_MAX];
-
 	if (!pci_region_taken(dev, bar, offset))
 		return false;
-	log_printf("%s the guest uses the addresses of BAR%u for another device\n",
-		   pci_name(dev, name), bar);
-	pci_release(dev, bar);
+	pci_give_way(dev, bar);
 	return true;
 }
 

@@ -109,12 +109,36 @@ static int trap_ports(struct claim *c)
 		   : io_trap((uint16_t)bar->base, (uint16_t)bar->size, port_access, c);
 }
 
+void pci_give_way(struct pci_device *dev, unsigned bar)
+{
+	char name[PCI_NAME_MAX];
+
+	log_printf("%s the guest uses the addresses of BAR%u for another device\n",
+		   pci_name(dev, name), bar);
+	pci_release(dev, bar);
+}
+
+void pci_claims_yield(uint64_t base, uint64_t end)
+{
+	for (struct function *f = pci_functions; f; f = f->next) {
+		for (unsigned i = 0; i < PCI_BAR_COUNT; i++) {
+			const struct claim *c = &f->claims[i];
+
+			if (c->trap && !c->io && c->trap_base < end && c->trap_end > base &&
+			    !(pci_read(&f->dev, PCI_COMMAND, 2) & PCI_COMMAND_MEMORY))
+				pci_give_way(&f->dev, i);
+		}
+	}
+}
+
 /* RAM wins over a BAR that the guest puts there, and keeps its speed. */
 static int trap_memory(struct claim *c)
 {
 	uint64_t base = c->function->bars.bar[c->bar].base + c->first, end = base + c->size;
 
 	pci_bar_beside_ram(&base, &end, vmmap_ram_around);
+	if (!c->trap || base != c->trap_base)
+		pci_claims_yield(base, end);
 	if (c->trap && end - base == c->trap_end - c->trap_base) {
 		c->trap_base = base;
 		c->trap_end = end;
@@ -154,17 +178,23 @@ static int follow(struct claim *c, uint16_t command)
 	return 0;
 }
 
-void pci_claims_follow(struct function *f, uint16_t command)
+uint16_t pci_claims_follow(struct function *f, uint16_t command)
 {
+	uint16_t bits = 0;
+
 	for (unsigned i = 0; i < CLAIM_COUNT; i++) {
 		struct claim *c = &f->claims[i];
 		int err = c->ops ? follow(c, command) : 0;
 		char name[PCI_NAME_MAX];
 
-		if (err)
-			log_printf("%s BAR%u at %#lx cannot be watched: error %d\n",
+		if (!err)
+			continue;
+		bits |= c->io ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY;
+		if (!(f->held & bits))
+			log_printf("%s BAR%u at %#lx cannot be watched, and stays off: error %d\n",
 				   pci_name(&f->dev, name), c->bar, f->bars.bar[c->bar].base, -err);
 	}
+	return bits;
 }
 
 bool pci_claim_is_decoded(const struct function *f, unsigned bar)
@@ -181,6 +211,7 @@ bool pci_claim_is_decoded(const struct function *f, unsigned bar)
 void pci_claims_end(struct function *f)
 {
 	pci_msi_end(f);
+	f->held = 0;
 	for (unsigned i = 0; i < PCI_BAR_COUNT; i++)
 		pci_release(&f->dev, i);
 }

@@ -7,9 +7,16 @@
 
 /*
  * The guest is about to write base address registers, or its command register: `command` is what it
- * will be. Traps are at the new places when this returns, before the hardware is.
+ * will be. Traps are at the new places when this returns, before the hardware is. Returns the bits
+ * of the command register that must stay off, because something cannot be trapped where it would
+ * be.
  */
-void pci_claims_follow(struct function *f, uint16_t command);
+uint16_t pci_claims_follow(struct function *f, uint16_t command);
+/*
+ * Something else will be in memory at [base, end): traps there give way, if their functions do not
+ * decode what is behind them (driver=conceal).
+ */
+void pci_claims_yield(uint64_t base, uint64_t end);
 /*
  * Trap part of a BAR, for drivers/pci/msi.c, which is asked first in any claim. While a driver has
  * claimed the BAR as a whole, its trap is also this one's. `number` is CLAIM_MSIX_TABLE or

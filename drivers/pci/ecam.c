@@ -8,6 +8,7 @@
 #include "core/mm/pgtable.h"
 #include "core/vm/mmio.h"
 #include "drivers/pci/assign.h"
+#include "drivers/pci/claim.h"
 #include "drivers/pci/guest.h"
 #include "drivers/pci/space.h"
 
@@ -226,6 +227,7 @@ static bool watch(struct window *w, const struct pci_ecam *next)
 		w->trap = 0;
 	}
 	*w->ecam = *next;
+	pci_claims_yield(next->base, next->base + bytes(next));
 	int id = trap(w);
 
 	if (id < 0) {

@@ -40,6 +40,11 @@ struct function {
 	struct pci_bars bars;
 	uint32_t boot_bars[PCI_BAR_COUNT]; /* registers as found; see pci_region_taken() */
 	struct claim claims[CLAIM_COUNT];
+	/*
+	 * Bits of the command register that the guest has set and the hardware has not: where the
+	 * guest has put a BAR, it could not be watched.
+	 */
+	uint16_t held;
 	struct msi *msi; /* drivers/pci/msi.c; NULL: nobody has asked for its messages */
 	/* what the rules said; stays when the function goes, for the case that it comes back */
 	bool assignable; /* some rule could name a function at this address */

@@ -81,6 +81,9 @@ uint32_t pci_default_read(struct pci_device *dev, uint16_t offset, unsigned size
 		return (uint32_t)pci_bars_guest_read(&f->bars, &config, offset, size);
 	if (pci_msi_covers(f, offset, size))
 		return pci_msi_config_read(f, offset, size);
+	/* an access that ends in its register begins there: it is aligned, and not larger */
+	if (offset == PCI_COMMAND)
+		return pci_read(dev, offset, size) | f->held;
 	return pci_read(dev, offset, size);
 }
 
@@ -93,6 +96,25 @@ static bool has_claims(const struct function *f)
 	return false;
 }
 
+/* What the guest has in the command register. */
+static uint16_t command_of(const struct function *f)
+{
+	return (uint16_t)pci_read(&f->dev, PCI_COMMAND, 2) | f->held;
+}
+
+/* Something was moved: perhaps what could not be watched now can. */
+static void release_held(const struct function *moved)
+{
+	for (struct function *f = pci_functions; f; f = f->next) {
+		if (!f->held || f == moved || !f->reachable)
+			continue;
+		uint16_t command = command_of(f);
+
+		f->held &= pci_claims_follow(f, command);
+		pci_write(&f->dev, PCI_COMMAND, 2, command & ~(uint32_t)f->held);
+	}
+}
+
 /*
  * Traps and registers cannot change in the same moment. Nothing is decoded in between, so no CPU
  * reaches the registers at a place that is not watched.
@@ -100,7 +122,7 @@ static bool has_claims(const struct function *f)
 static void write_bars(struct function *f, uint16_t offset, unsigned size, uint32_t value)
 {
 	struct pci_config config = pci_function_config(f);
-	uint16_t command = (uint16_t)pci_read(&f->dev, PCI_COMMAND, 2);
+	uint16_t command = command_of(f);
 	bool off = (command & DECODE) && has_claims(f);
 	struct pci_bar_write w;
 
@@ -109,17 +131,19 @@ static void write_bars(struct function *f, uint16_t offset, unsigned size, uint3
 		return;
 	if (off) {
 		pci_write(&f->dev, PCI_COMMAND, 2, command & ~(uint32_t)DECODE);
-		pci_claims_follow(f, command);
+		f->held = pci_claims_follow(f, command) & command;
 	}
 	for (unsigned i = 0; i < w.writes; i++)
 		pci_write(&f->dev, w.write[i].offset, 4, w.write[i].value);
-	if (off)
-		pci_write(&f->dev, PCI_COMMAND, 2, command);
+	if (off) {
+		pci_write(&f->dev, PCI_COMMAND, 2, command & ~(uint32_t)f->held);
+		release_held(f);
+	}
 }
 
 static void write_command(struct function *f, uint16_t offset, unsigned size, uint32_t value)
 {
-	uint16_t old = (uint16_t)pci_read(&f->dev, PCI_COMMAND, 2), new = old;
+	uint16_t old = command_of(f), new = old;
 
 	for (unsigned i = 0; i < size; i++) {
 		unsigned at = offset + i - PCI_COMMAND;
@@ -128,11 +152,17 @@ static void write_command(struct function *f, uint16_t offset, unsigned size, ui
 			new = (uint16_t)((new & ~(0xffu << 8 * at)) | (value >> 8 * i & 0xff)
 									  << 8 * at);
 	}
-	if ((old ^ new) & DECODE)
-		pci_claims_follow(f, old | new);
+	if (((old ^ new) | f->held) & DECODE) {
+		f->held = pci_claims_follow(f, old | new) & new;
+		/* these are in its lowest byte */
+		if (offset == PCI_COMMAND)
+			value &= ~(uint32_t)f->held;
+	}
 	pci_write(&f->dev, offset, size, value);
-	if ((old ^ new) & DECODE)
+	if ((old ^ new) & DECODE) {
 		pci_claims_follow(f, new);
+		release_held(f);
+	}
 	if (new & ~old & PCI_COMMAND_MEMORY)
 		pci_msi_reachable(f);
 }
@@ -171,7 +201,11 @@ void pci_follow_reset(struct pci_device *dev)
 	if (!f->reachable)
 		return; /* its bridge leads nowhere until the guest says so: nothing is decoded */
 	pci_bars_read(&f->bars, &config);
-	pci_claims_follow(f, (uint16_t)pci_read(dev, PCI_COMMAND, 2));
+	uint16_t command = (uint16_t)pci_read(dev, PCI_COMMAND, 2);
+
+	f->held = pci_claims_follow(f, command) & command;
+	if (f->held)
+		pci_write(dev, PCI_COMMAND, 2, command & ~(uint32_t)f->held);
 	pci_msi_follow_reset(f);
 }
 
@@ -214,6 +248,7 @@ static struct function *current(struct pci_address at, uint16_t offset)
 	if (f && (offset < 4 || pci_replaceable(f)) &&
 	    pci_read(&f->dev, PCI_VENDOR, 4) != pci_id_of(f)) {
 		pci_function_gone(f);
+		release_held(f);
 		pci_ecam_refresh();
 		f = NULL;
 	}

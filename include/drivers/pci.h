@@ -93,3 +93,5 @@ void pci_region_write(const struct pci_device *dev, unsigned bar, uint64_t offse
  * BAR has come to where it may cover the byte. Slow: reads the registers of all functions.
  */
 bool pci_region_taken(const struct pci_device *dev, unsigned bar, uint64_t offset);
+/* Then: the claim ends, which the log tells. */
+void pci_give_way(struct pci_device *dev, unsigned bar);

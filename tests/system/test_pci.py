@@ -316,6 +316,160 @@ def test_addresses_used_again(bare, poke):
         assert set(mapped[0x10]) == {-1} and {old_memory, old_ports} <= set(mapped[0x12])
 
 
+class Hardware:
+    """Configuration space and memory as they are below the VMM, by QEMU's monitor; the machine stands still meanwhile."""
+
+    def __init__(self, m):
+        self.m = m
+
+    def __enter__(self):
+        self.m.monitor.command("stop")
+        self.address = self.hmp("i /w 0xcf8")
+        return self
+
+    def __exit__(self, *exc):
+        self.hmp(f"o /w 0xcf8 {self.address:#x}")
+        self.m.monitor.command("cont")
+
+    def hmp(self, line):
+        said = self.m.monitor.command("human-monitor-command", **{"command-line": line}).split()
+        return int(said[-1], 16) if said else None
+
+    def config(self, device, offset, value=None):
+        self.hmp(f"o /w 0xcf8 {0x80000000 | device << 11 | offset:#x}")
+        return self.hmp("i /w 0xcfc") if value is None else self.hmp(f"o /w 0xcfc {value:#x}")
+
+    def memory(self, device, bar, at, offset):
+        """What is behind a base address of 64 or 32 bits, at `offset`, when the function decodes it at `at`."""
+        wide = self.config(device, 0x10 + 4 * bar) & 4
+        old = [self.config(device, o) for o in (0x10 + 4 * bar, 0x14 + 4 * bar, 4)]
+        self.config(device, 0x10 + 4 * bar, at & 0xffffffff)
+        if wide:
+            self.config(device, 0x14 + 4 * bar, at >> 32)
+        self.config(device, 4, 2)
+        value = self.hmp(f"xp /1wx {at + offset:#x}")
+        self.config(device, 4, old[2] & 0xffff)
+        self.config(device, 0x10 + 4 * bar, old[0])
+        if wide:
+            self.config(device, 0x14 + 4 * bar, old[1])
+        return value
+
+
+BIG = 0x20000000  # of the device whose place configuration space gets
+ONES = 0xffffffff
+
+
+def test_nothing_gained(poke):
+    """The guest puts bridge windows, another device and configuration space over registers of concealed devices: it gains nothing."""
+    words = ("vmm.driver.pci=id=1234:11e8|1af4:1110, driver=conceal",)
+    extra = (*Q35["extra"], "-object", f"memory-backend-ram,id=big,size={BIG}", "-device", "ivshmem-plain,memdev=big,addr=16")
+    with ScreenMachine("pci-nothing-gained", words=words, **(Q35 | {"extra": extra})) as m:
+        m.boot()
+        guestprogram.install(m, "poke", poke)
+        with Hardware(m) as h:
+            edu, big = h.config(0x15, 0x10) & ~15, h.config(0x16, 0x18) & ~15
+            assert h.config(0x16, 0x1c) == 0  # below 4 GiB
+            assert h.memory(0x15, 0, FREE, 0) == 0x010000ed and h.memory(0x15, 0, FREE, 4) == 0
+            assert h.memory(0x16, 2, big, 0) == 0
+        assert edu and big % BIG == 0
+
+        def dead(at):
+            return poked(m, f"r4:{at:x}", f"w4:{at + 4:x}:55", f"r4:{at + 4:x}", f"w8:{at:x}:55", f"r8:{at:x}") == [ONES, ONES, ONES << 32 | ONES]
+
+        assert dead(edu) and dead(big)
+        # windows of the bridge: memory, and prefetchable memory
+        port = ECAM + (3 << 15)
+        for window in 0x20, 0x24:
+            for at in edu, big:
+                old = poked(m, f"r4:{port + window:x}")[0]
+                poked(m, f"w4:{port + window:x}:{at >> 16 & 0xfff0 | at & 0xfff00000:x}")
+                assert poked(m, f"r4:{port + window:x}")[0] >> 20 == at >> 20
+                assert dead(at)
+                poked(m, f"w4:{port + window:x}:{old:x}")
+        # and the card behind the bridge with it: the guest has that one there, and the device has nothing
+        card, window = ECAM + (1 << 20), poked(m, f"r4:{port + 0x20:x}")[0]
+        old = poked(m, f"r4:{card + 0x10:x}", f"r4:{card + 4:x}")
+        poked(m, f"w4:{port + 0x20:x}:{edu >> 16 & 0xfff0 | edu & 0xfff00000:x}", f"w4:{card + 0x10:x}:{edu:x}", f"w2:{card + 4:x}:2")
+        assert poked(m, f"r4:{edu + 0x5400:x}", f"r4:{edu + 0x5404:x}") == mac_words(4)
+        poked(m, f"w4:{edu + 4:x}:55", f"w4:{card + 0x10:x}:{old[0]:x}", f"w2:{card + 4:x}:{old[1] & 0xffff:x}", f"w4:{port + 0x20:x}:{window:x}")
+        # configuration space over the other one: it is there, and does not show what is concealed
+        host = port_address(0, 0, 0, 0x60)
+        assert poked(m, host, f"o4:cfc:{big | 1:x}", f"r4:{big:x}", f"r4:{big + (0x10 << 15):x}", f"r4:{big + (0x15 << 15):x}",
+                     f"r4:{big + (0x16 << 15):x}", f"w4:{big + (0x15 << 15) + 4:x}:7", f"r4:{big + (0x15 << 15) + 4:x}",
+                     host, f"o4:cfc:{ECAM | 1:x}", f"r4:{ECAM:x}") == [0x29c08086, 0x100e8086, ONES, ONES, ONES, 0x29c08086]
+        got = poked(m, f"w4:{big:x}:55", f"r4:{big:x}", f"r4:{ECAM + (0x15 << 15):x}")
+        assert got[0] != 0x55 and got[1] == ONES
+        log = m.vmm_log()
+        assert "may not move" not in log and log.count("the guest uses the addresses of BAR") == 2
+        with Hardware(m) as h:
+            assert [h.config(d, 4) & 7 for d in (0x15, 0x16)] == [0, 0]
+            assert h.memory(0x15, 0, FREE, 0) == 0x010000ed and h.memory(0x15, 0, FREE, 4) == 0
+            assert [h.memory(0x16, 2, big, o) for o in (0, 4, 8)] == [0, 0, 0]
+
+
+def test_one_over_the_other(poke):
+    """Two monitored devices at one place: the second one does not answer there, and is watched when it does."""
+    words = ("vmm.driver.pci=id=1234:11e8, driver=monitor, log=2000",)
+    with Machine("pci-over-other", words=words, **(Q35 | {"extra": (*Q35["extra"], "-device", "edu,addr=16")})) as m:
+        m.boot()
+        guestprogram.install(m, "poke", poke)
+        first, second = (bars(functions(m)[f"0000:00:{d}.0"])[0][0] for d in (15, 16))
+        command, bar = ([port_address(0, d, 0, o) for d in (0x15, 0x16)] for o in (4, 0x10))
+        poked(m, command[0], "o2:cfc:2", command[1], "o2:cfc:2", f"w4:{first + 4:x}:11", f"w4:{second + 4:x}:22")
+        poked(m, bar[1], f"o4:cfc:{first:x}")
+        assert poked(m, bar[1], "i4:cfc", command[1], "i2:cfc", f"r4:{first + 4:x}", f"r4:{second + 4:x}")[:3] == [first, 2, 0xffffffee]
+        poked(m, bar[0], f"o4:cfc:{FREE:x}")
+        assert poked(m, f"r4:{first + 4:x}", f"r4:{FREE + 4:x}") == [0xffffffdd, 0xffffffee]
+        log = m.vmm_log().split("stays off")
+        assert len(log) == 2 and log[1].count("[00:16.0/1234:11E8] BAR0 read 4 at 0x4: 0xffffffdd") == 1
+        # switched off and on while it cannot be there
+        poked(m, bar[0], f"o4:cfc:{first:x}", command[0], "o2:cfc:0", "o2:cfc:2")
+        assert poked(m, command[0], "i2:cfc", f"r4:{first + 4:x}") == [2, 0xffffffdd]
+        poked(m, command[1], "o2:cfc:0")
+        assert poked(m, f"r4:{first + 4:x}") == [0xffffffee]
+        assert m.vmm_log().count("[00:15.0/1234:11E8] BAR0 read 4 at 0x4: 0xffffffee") == 3
+
+
+def test_large_bars(poke):
+    """Base addresses above 4 GiB, of 4 GiB and more: their sizes are right, they are watched to the last byte, follow moves, and are concealed."""
+    gib = 1 << 30
+    memory = [v for n in "abc" for v in ("-object", f"memory-backend-ram,id={n},size=4G", "-device", f"ivshmem-plain,memdev={n},addr=1{n}")]
+    rule = ("slot=00:1a.0|00:1d.0, driver=monitor, log=2000, and, slot=00:1b.0, driver=conceal")
+    extra = ("-nic", "none", *memory, "-device", "pci-testdev,membar=8G,addr=1d")
+    with ScreenMachine("pci-large", words=("vmm.driver.pci=" + rule,), **(Q35 | {"extra": extra})) as m:
+        m.boot()
+        guestprogram.install(m, "poke", poke)
+        found = functions(m)
+        (a, a_end), (c, c_end), (d, d_end) = ([b for b in bars(found[f"0000:00:1{n}.0"]) if b[0] >= 4 * gib][0] for n in "acd")
+        assert (a_end - a + 1, c_end - c + 1, d_end - d + 1) == (4 * gib, 4 * gib, 8 * gib)
+        with Hardware(m) as h:
+            b = h.config(0x1b, 0x18) & ~15 | h.config(0x1b, 0x1c) << 32
+        assert b >= 4 * gib
+        # to the ends; beside it is another one's
+        for at in a, a + 4 * gib - 8, c, c + 4 * gib - 8:
+            poked(m, f"w8:{at:x}:{at:x}")
+        assert poked(m, *(f"r8:{at:x}" for at in (a, a + 4 * gib - 8, c, c + 4 * gib - 8))) == [a, a + 4 * gib - 8, c, c + 4 * gib - 8]
+        poked(m, f"w1:{d + 8 * gib - 1:x}:1", f"r1:{d:x}")
+        # concealed, both ends
+        for at in b, b + 4 * gib - 8:
+            assert poked(m, f"r8:{at:x}", f"w8:{at:x}:5", f"r8:{at:x}") == [ONES << 32 | ONES] * 2
+        # asked for its size, by halves
+        low, high = port_address(0, 0x1a, 0, 0x18), port_address(0, 0x1a, 0, 0x1c)
+        assert poked(m, low, "o4:cfc:ffffffff", high, "o4:cfc:ffffffff", low, "i4:cfc", high, "i4:cfc") == [0xc, 0xffffffff]
+        # moved to beyond all others, by halves, with the decoder on
+        new = (max(a, b, c, d) + 64 * gib) // (8 * gib) * 8 * gib
+        poked(m, low, f"o4:cfc:{new & ONES:x}", high, f"o4:cfc:{new >> 32:x}")
+        assert poked(m, f"r8:{new:x}", f"r8:{new + 4 * gib - 8:x}", f"r8:{c:x}") == [a, a + 4 * gib - 8, c]
+        poked(m, f"w8:{new + 8:x}:77", f"r8:{a + 8:x}")
+        log = m.vmm_log()
+        for text in ("1A.0/1AF4:1110] BAR2 write 8 at 0xfffffff8: ", "1A.0/1AF4:1110] BAR2 read 8 at 0xfffffff8: ", "1D.0/1B36:0005] BAR2 write 1 at 0x1ffffffff: 0x1\n",
+                     "1A.0/1AF4:1110] BAR2 write 8 at 0x8: 0x77\n"):
+            assert text in log.replace("\r", ""), text
+        assert log.count("1A.0/1AF4:1110] BAR2 read 8 at 0x8") == 0
+        with Hardware(m) as h:
+            assert [h.memory(0x1b, 2, b, o) for o in (0, 4 * gib - 8)] == [0, 0]
+
+
 @pytest.mark.parametrize("stub", [False, True])
 def test_function_zero(poke, stub):
     """Without function 0 a guest looks for no other function of the device; stub=1 shows it something there."""
