@@ -39,11 +39,12 @@ static int split(struct pt *pt, uint64_t *entry, unsigned level)
 		return -ENOMEM;
 	if (f->is_present(old)) {
 		uint64_t *t = pt->at(pt->arg, table);
+		uint64_t first =
+		    f->leaf(leaf_pa(old, level), level - 1, f->perm(old), f->type(old));
 
 		pt->splits++;
 		for (unsigned i = 0; i < ENTRIES; i++)
-			t[i] = f->leaf(leaf_pa(old, level) + i * level_size(level - 1), level - 1,
-				       f->perm(old), f->type(old));
+			t[i] = first + i * level_size(level - 1); /* the address, in every format */
 	}
 	entry_set(entry, f->table(table));
 	return 0;
@@ -82,8 +83,10 @@ static int map_level(struct pt *pt, uint64_t table, unsigned level, uint64_t va,
 
 		if (part > size)
 			part = size;
-		if (part == span &&
-		    (perm == 0 || (level <= pt->max_leaf_level && (pa & (span - 1)) == 0))) {
+		if (!perm && !f->is_present(*entry)) {
+			; /* nothing to take away */
+		} else if (part == span &&
+			   (perm == 0 || (level <= pt->max_leaf_level && (pa & (span - 1)) == 0))) {
 			uint64_t old = *entry;
 			uint64_t new = perm ? f->leaf(pa, level, perm, type) : 0;
 
@@ -91,7 +94,7 @@ static int map_level(struct pt *pt, uint64_t table, unsigned level, uint64_t va,
 			if (AUDIT && pt->taken && takes(f, old, new, level))
 				pt->taken(pt->arg);
 			free_below(pt, old, level);
-		} else if (perm || f->is_present(*entry)) {
+		} else {
 			if (!f->is_present(*entry) || f->is_leaf(*entry, level)) {
 				int err = split(pt, entry, level);
 

@@ -3,13 +3,22 @@
 #include "core/vm/mtrr.h"
 #include "core/mm/pages.h"
 #include "core/spinlock.h"
-#include "core/string.h"
 #include "core/vm/nested.h"
 #include "core/vmm_ops.h"
 #include "core/x86/cpu.h"
 #include "core/x86/mtrr.h"
 
+#define CHANGES_MAX 16 /* ranges that get other types one by one */
+
 static struct mtrr_state state;
+/*
+ * What the nested tables follow: `state` as it was when the MTRRs were on last. Who changes them
+ * switches all off before and on behind it (SDM 3A 12.11.7.2), and caching as well, on each CPU:
+ * that would be two changes of the types of all memory, and most often none in the end. While they
+ * are off, memory keeps the types that it had; a guest that leaves them off for good has cached
+ * memory where it should have none, which only its speed shows.
+ */
+static struct mtrr_state mapped;
 static struct mtrr_state first; /* as firmware left the registers */
 static bool woken;
 static struct spinlock lock;
@@ -30,7 +39,26 @@ void mtrr_guest_init(void)
 	}
 	for (unsigned i = 0; state.cap & MTRR_CAP_FIX && i < MTRR_FIXED_MAX; i++)
 		state.fixed[i] = rdmsr(fixed_msr[i]);
-	first = state;
+	first = mapped = state;
+}
+
+/*
+ * The registers that the guest has are `next` now, and the nested tables follow. Takes the lock
+ * held, and releases it.
+ */
+static void follow(const struct mtrr_state *next)
+{
+	struct mtrr_range range[CHANGES_MAX];
+	unsigned n = 0;
+
+	state = *next;
+	if (next->def_type & MTRR_DEF_TYPE_E) {
+		n = mtrr_differences(&mapped, next, range, CHANGES_MAX);
+		if (n)
+			mapped = *next;
+	}
+	spinlock_release(&lock);
+	nested_types_changed(range, n);
 }
 
 /* Calls `f` for each register but IA32_MTRR_DEF_TYPE, with what firmware had in it. */
@@ -73,12 +101,9 @@ void mtrr_cpu_wake(void)
 
 void mtrr_guest_wake(void)
 {
-	bool same = memcmp(&state, &first, sizeof(state)) == 0;
-
 	woken = true;
-	state = first;
-	if (vmm_ops->nested_has_types && !same)
-		nested_types_changed();
+	spinlock_take(&lock);
+	follow(&first);
 }
 
 uint64_t mtrr_guest_run(uint64_t base, uint64_t end, enum pt_type *type)
@@ -87,7 +112,7 @@ uint64_t mtrr_guest_run(uint64_t base, uint64_t end, enum pt_type *type)
 	uint64_t size;
 
 	spinlock_take(&lock);
-	size = mtrr_uniform_range(&state, GPA(base), GPA(end), &t);
+	size = mtrr_uniform_range(&mapped, GPA(base), GPA(end), &t);
 	spinlock_release(&lock);
 	*type = (enum pt_type)t;
 	return size & ~PAGE_MASK ? size & ~PAGE_MASK : PAGE_SIZE;
@@ -126,12 +151,7 @@ bool mtrr_guest_write(uint32_t index, uint64_t value)
 	}
 	if (vmm_ops->nested_has_types) {
 		/* the registers stay the VMM's; the guest's types come from the nested tables */
-		bool same = mtrr_same_types(&state, &next);
-
-		state = next;
-		spinlock_release(&lock);
-		if (!same)
-			nested_types_changed();
+		follow(&next);
 		return true;
 	}
 	/* On AMD-V the registers work under nested paging: theirs is the guest's, but the VMM's

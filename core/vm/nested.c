@@ -219,12 +219,16 @@ static int map_guest(uint64_t base, uint64_t end)
 	return err;
 }
 
-static int map_ram(void)
+/* The RAM in [base, end). */
+static int map_ram(uint64_t base, uint64_t end)
 {
 	int err = 0;
 
-	for (uint32_t i = 0; i < ram_count && !err; i++)
-		err = map_guest(ram[i].base, ram[i].base + ram[i].size);
+	for (uint32_t i = 0; i < ram_count && !err; i++) {
+		uint64_t from = ram[i].base, to = ram[i].base + ram[i].size;
+
+		err = map_guest(from > base ? from : base, to < end ? to : end);
+	}
 	return err;
 }
 
@@ -260,7 +264,7 @@ int nested_init(const struct boot_mmap_entry *map, uint32_t count)
 			ram[ram_count++] =
 			    (struct boot_mmap_entry){.base = base, .size = end - base};
 	}
-	int err = map_ram();
+	int err = map_ram(0, ADDRESS_END);
 
 	return err ? err : map_region();
 }
@@ -277,28 +281,31 @@ void nested_use(struct nested_use *use)
 }
 
 /* Unmap [base, end) but for the VMM's region, which always reads as ones. */
-static void unmap(uint64_t base, uint64_t end)
+static int unmap(uint64_t base, uint64_t end)
 {
 	if (base < end && in_region(base, end - base)) {
-		unmap(base, region_base);
-		unmap(region_base + region_size, end);
-	} else if (base < end) {
-		pt_map(&nested, base, 0, end - base, 0, PT_UC);
+		int err = unmap(base, region_base);
+
+		return err ? err : unmap(region_base + region_size, end);
 	}
+	return base < end ? pt_map(&nested, base, 0, end - base, 0, PT_UC) : 0;
 }
 
-/* Forget everything that was mapped on first touch. */
-static void drop_touched(void)
+/* Forget what of [base, end) was mapped on first touch. 0, or -ENOMEM where a page had to be split.
+ */
+static int drop_touched(uint64_t base, uint64_t end)
 {
-	uint64_t at = 0;
+	uint64_t at = base;
+	int err = 0;
 
-	for (uint32_t i = 0; i <= ram_count; i++) {
-		uint64_t end = i < ram_count ? ram[i].base : ADDRESS_END;
+	for (uint32_t i = 0; i < ram_count && !err; i++) {
+		uint64_t ram_end = ram[i].base + ram[i].size;
 
-		unmap(at, end);
-		if (i < ram_count)
-			at = ram[i].base + ram[i].size;
+		err = unmap(at, ram[i].base < end ? ram[i].base : end);
+		if (ram_end > at)
+			at = ram_end;
 	}
+	return err ? err : unmap(at, end);
 }
 
 /*
@@ -307,10 +314,10 @@ static void drop_touched(void)
  */
 static int start_anew(void)
 {
-	drop_touched();
+	drop_touched(0, ADDRESS_END); /* nothing is split: whole pages go */
 	release_and_flush(true);
 	spinlock_take(&lock);
-	return map_ram();
+	return map_ram(0, ADDRESS_END);
 }
 
 /* The largest aligned block around `gpa` that is free of the VMM, of traps and of anything mapped.
@@ -413,12 +420,19 @@ enum exit_result nested_fault(struct vcpu *v, const struct mem_fault *f)
 	return EXIT_RESUME;
 }
 
-void nested_types_changed(void)
+void nested_types_changed(const struct mtrr_range *range, unsigned count)
 {
-	if (!vmm_ops->nested_has_types)
+	int err = 0;
+
+	if (!vmm_ops->nested_has_types || count == 0)
 		return;
 	spinlock_take(&lock);
-	if (start_anew() != 0)
+	for (unsigned i = 0; i < count && !err; i++) {
+		err = drop_touched(range[i].base, range[i].end);
+		if (!err)
+			err = map_ram(range[i].base, range[i].end);
+	}
+	if (err && start_anew() != 0)
 		log_printf("No memory to map all of RAM: the rest follows on first touch\n");
 	release_and_flush(true);
 }

@@ -6,6 +6,7 @@
 #include "core/addr.h"
 #include "core/boot.h"
 #include "core/vm/vcpu.h"
+#include "core/x86/mtrr.h"
 
 /* Build the tables: RAM at once, the rest on first touch, the VMM's region read-only ones. 0 or
  * -ENOMEM. Boot CPU. */
@@ -31,5 +32,9 @@ struct nested_use {
 	uint32_t tables, splits;
 };
 void nested_use(struct nested_use *use);
-/* Memory types changed (the guest wrote an MTRR): rebuild what depends on them. VT-x only. */
-void nested_types_changed(void);
+/*
+ * mtrr_guest_run() gives other types now, but nowhere outside of these ranges, which are of whole
+ * pages: the tables follow, and all CPUs flush. VT-x only. Context: exit handler, or no CPU is
+ * under the VMM; no lock held.
+ */
+void nested_types_changed(const struct mtrr_range *range, unsigned count);

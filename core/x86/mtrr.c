@@ -165,6 +165,15 @@ uint64_t mtrr_uniform_range(const struct mtrr_state *m, gpa_t gpa, gpa_t limit,
 	return end - gpa.a;
 }
 
+static bool same_fixed(const struct mtrr_state *a, const struct mtrr_state *b)
+{
+	for (unsigned int i = 0; i < MTRR_FIXED_MAX; i++) {
+		if (a->fixed[i] != b->fixed[i])
+			return false;
+	}
+	return true;
+}
+
 static uint64_t var_effect(const struct mtrr_state *m, unsigned int i, uint64_t value)
 {
 	return m->var[i].mask & MTRR_PHYSMASK_VALID ? value : 0;
@@ -178,16 +187,39 @@ bool mtrr_same_types(const struct mtrr_state *a, const struct mtrr_state *b)
 		return true;
 	if (a->def_type != b->def_type)
 		return false;
-	for (unsigned int i = 0; on & MTRR_DEF_TYPE_FE && i < MTRR_FIXED_MAX; i++) {
-		if (a->fixed[i] != b->fixed[i])
-			return false;
-	}
+	if (on & MTRR_DEF_TYPE_FE && !same_fixed(a, b))
+		return false;
 	for (unsigned int i = 0; i < var_count(a); i++) {
 		if (var_effect(a, i, a->var[i].mask) != var_effect(b, i, b->var[i].mask) ||
 		    var_effect(a, i, a->var[i].base) != var_effect(b, i, b->var[i].base))
 			return false;
 	}
 	return true;
+}
+
+unsigned int mtrr_differences(const struct mtrr_state *a, const struct mtrr_state *b,
+			      struct mtrr_range *range, unsigned int max)
+{
+	const uint64_t limit = UINT64_C(1) << a->phys_bits;
+	unsigned int n = 0;
+	uint64_t at = 0;
+
+	if (mtrr_same_types(a, b))
+		return 0;
+	if (fixed_active(a, 0) && fixed_active(b, 0) && same_fixed(a, b))
+		at = FIXED_END; /* most of the segments lie below */
+	for (unsigned int i = 0; at < limit; i++) {
+		bool rest = i == SEGMENTS_MAX; /* counts as different */
+		uint64_t end = limit;
+
+		if (rest || type_at(a, at, &end) != type_at(b, at, &end)) {
+			if (n == 0 || (range[n - 1].end != at && n < max))
+				range[n++].base = at;
+			range[n - 1].end = end;
+		}
+		at = end;
+	}
+	return n;
 }
 
 /* Index into fixed[] of a fixed-range register, or -1. */

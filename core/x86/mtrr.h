@@ -59,6 +59,19 @@ uint64_t mtrr_uniform_range(const struct mtrr_state *m, gpa_t gpa, gpa_t limit,
  */
 bool mtrr_same_types(const struct mtrr_state *a, const struct mtrr_state *b);
 
+struct mtrr_range {
+	uint64_t base, end;
+};
+
+/*
+ * Where the two give different types, below 1 << phys_bits: at most `max` ranges in `range`, in
+ * order; returns how many. There are none when mtrr_same_types(). What is between the last one and
+ * others, when there are more, counts as different as well. Work is bounded as above. For states of
+ * one CPU.
+ */
+unsigned int mtrr_differences(const struct mtrr_state *a, const struct mtrr_state *b,
+			      struct mtrr_range *range, unsigned int max);
+
 /* True when `index` is one of the registers this state holds (MTRRCAP included). */
 bool mtrr_msr_known(const struct mtrr_state *m, uint32_t index);
 

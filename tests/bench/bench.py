@@ -63,6 +63,7 @@ GATES = {
     "mmio-read": 600, "mmio-write": 600, "mmio-add": 600,
     # not frequent, or a driver's own work
     "xsetbv-same": None, "invd": None, "vmcall": None, "first-touch": None, "in-pm1-control": None,
+    "wrmsr-mtrr-unused": None, "wrmsr-mtrr-def-type": None, "wrmsr-mtrr-elsewhere": 20000, "wrmsr-mtrr-ram": 20000,
     "out-trapped-long": None, "in-trapped-long": None, "pci-read-ide, one rule": None,
 }
 # Rows that miss their limit.

@@ -3,6 +3,12 @@
 #include "tests/bench/bench.h"
 
 #define MSR_MTRR_PHYSBASE0 0x200u
+#define MSR_MTRRCAP        0xfeu
+#define MSR_MTRR_DEF_TYPE  0x2ffu
+#define MTRR_MASK_V        BIT(11)
+#define MTRR_DEF_TYPE_E    BIT(11)
+#define MTRR_ELSEWHERE     UINT64_C(0xe00000000) /* 56 GiB */
+#define MTRR_IN_RAM        UINT64_C(0x2005000)
 #define CR4_TSD            BIT(2)
 #define CPUID1_XSAVE       BIT(26)
 
@@ -26,6 +32,34 @@ static void measure_msrs(void)
 	BENCH("rdmsr-efer", rdmsr(MSR_EFER));
 	BENCH("wrmsr-efer-same", wrmsr(MSR_EFER, efer));
 	BENCH("rdmsr-mtrr", rdmsr(MSR_MTRR_PHYSBASE0));
+}
+
+/*
+ * A register that is not in use, all of them off and on, and one page that is uncached and is not,
+ * where nothing is, and in RAM. Under EPT memory types follow.
+ */
+static void measure_mtrrs(void)
+{
+	uint32_t last = MSR_MTRR_PHYSBASE0 + 2 * ((uint32_t)rdmsr(MSR_MTRRCAP) & 0xff) - 2;
+	uint64_t base = rdmsr(last), mask = rdmsr(last + 1), all = rdmsr(MSR_MTRR_DEF_TYPE);
+
+	uint64_t one_page =
+	    ((UINT64_C(1) << (cpuid(0x80000008, 0).eax & 0xff)) - 1) & ~UINT64_C(0xfff);
+
+	if (mask & MTRR_MASK_V)
+		return;
+	BENCH_COUNT("wrmsr-mtrr-unused", 9, wrmsr(last, i & 1 ? base : base ^ 1));
+	BENCH_COUNT("wrmsr-mtrr-def-type", 9,
+		    wrmsr(MSR_MTRR_DEF_TYPE, i & 1 ? all : all ^ MTRR_DEF_TYPE_E));
+	wrmsr(MSR_MTRR_DEF_TYPE, all);
+	wrmsr(last, MTRR_ELSEWHERE);
+	BENCH_COUNT("wrmsr-mtrr-elsewhere", 9,
+		    wrmsr(last + 1, one_page | (i & 1 ? 0 : MTRR_MASK_V)));
+	wrmsr(last + 1, 0);
+	wrmsr(last, MTRR_IN_RAM);
+	BENCH_COUNT("wrmsr-mtrr-ram", 9, wrmsr(last + 1, one_page | (i & 1 ? 0 : MTRR_MASK_V)));
+	wrmsr(last + 1, mask);
+	wrmsr(last, base);
 }
 
 static void measure_control_registers(void)
@@ -85,6 +119,7 @@ GUEST_CASE(bench_cpu, "")
 	BENCH("nothing", (void)0);
 	measure_cpuid();
 	measure_msrs();
+	measure_mtrrs();
 	measure_control_registers();
 	measure_xsetbv();
 	BENCH("rdtsc", bench_ticks());

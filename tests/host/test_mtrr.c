@@ -156,7 +156,6 @@ static void runs_with_holes(void **state)
 	}
 }
 
-/* A PC with 8 GiB as firmware sets it up: WB below 2 GiB and above 4 GiB, UC between. */
 /* "The same" is never said of states that differ somewhere; it is said of what has no effect. */
 static void same_types(void **state)
 {
@@ -209,6 +208,77 @@ static void same_types(void **state)
 	assert_true(mtrr_same_types(&a, &b));
 }
 
+/* Outside of the ranges nothing differs; inside something does, until there are too many. */
+static void differences(void **state)
+{
+	unsigned int ranges = 0, full = 0;
+
+	(void)state;
+	for (int round = 0; round < 3000; round++) {
+		bool holes = round % 8 == 7;
+		struct mtrr_state a = random_state(holes), b = a, other = random_state(holes);
+		unsigned int i = (unsigned int)(random64() % 10),
+			     max = 1 + (unsigned int)(random64() % 8);
+		struct mtrr_range r[8];
+
+		if (round % 3 == 0)
+			b.fixed[i] = other.fixed[i];
+		if (round % 3 == 1)
+			b.var[i] = other.var[i];
+		if (round % 5 == 0)
+			b.def_type = other.def_type;
+		unsigned int n = mtrr_differences(&a, &b, r, max);
+
+		assert_in_range(n, 0, max);
+		if (mtrr_same_types(&a, &b))
+			assert_int_equal(n, 0);
+		for (unsigned int k = 0; k < n; k++) {
+			assert_true(r[k].base < r[k].end && (k == 0 || r[k - 1].end < r[k].base));
+			assert_int_equal((r[k].base | r[k].end) % PAGE_SIZE, 0);
+			if (!holes)
+				assert_int_not_equal(reference(&a, r[k].base),
+						     reference(&b, r[k].base));
+		}
+		ranges += n;
+		full += n == max;
+		for (unsigned int k = 0; k < 200; k++) {
+			uint64_t at = k % 4 == 0 ? random64() & 0xfffff : random64() & 0xffffffff;
+			bool inside = false;
+
+			if (n && k % 4 == 1) /* around a border */
+				at = (r[k % n].base + (uint64_t)(k % 3) * PAGE_SIZE - PAGE_SIZE) &
+				     0xffffffff;
+			if (n && k % 4 == 2)
+				at = (r[k % n].end + (uint64_t)(k % 3) * PAGE_SIZE - PAGE_SIZE) &
+				     0xffffffff;
+			for (unsigned int j = 0; j < n; j++)
+				inside = inside || (at >= r[j].base && at < r[j].end);
+			if (!inside)
+				assert_int_equal(reference(&a, at), reference(&b, at));
+			else if (!holes && n < max)
+				assert_int_not_equal(reference(&a, at), reference(&b, at));
+		}
+	}
+	assert_true(ranges > 3000 && full > 500);
+}
+
+/* A hostile pair of masks alternates page by page over all addresses: work is bounded. */
+static void differences_without_end(void **state)
+{
+	struct mtrr_state a = {.cap = 1, .def_type = MTRR_WB | E, .phys_bits = 52}, b = a;
+	struct mtrr_range r[4];
+
+	(void)state;
+	b.var[0].base = MTRR_UC;
+	b.var[0].mask = 0x1000 | V;
+	assert_int_equal(mtrr_differences(&a, &b, r, 4), 4);
+	assert_int_equal(r[0].base, 0);
+	assert_int_equal(r[0].end, 0x1000);
+	assert_int_equal(r[3].base, 0x6000);
+	assert_int_equal(r[3].end, UINT64_C(1) << 52);
+}
+
+/* A PC with 8 GiB as firmware sets it up: WB below 2 GiB and above 4 GiB, UC between. */
 static void typical_pc(void **state)
 {
 	struct mtrr_state m = {.phys_bits = 39, .cap = 0xd0a, .def_type = E | FE | MTRR_UC};
@@ -335,6 +405,8 @@ int main(void)
 	    cmocka_unit_test(runs_are_longest),
 	    cmocka_unit_test(runs_with_holes),
 	    cmocka_unit_test(same_types),
+	    cmocka_unit_test(differences),
+	    cmocka_unit_test(differences_without_end),
 	    cmocka_unit_test(typical_pc),
 	    cmocka_unit_test(overlaps),
 	    cmocka_unit_test(guest_writes),

@@ -167,13 +167,16 @@ enum exit_result mmio_no_memory(struct vcpu *v)
 
 /* Types in pieces of 64 KiB, from a number that changes. */
 static uint64_t types;
+static struct mtrr_range other; /* where another number holds, in whole pieces */
+static uint64_t other_types;
 
 static enum pt_type type_of(uint64_t a)
 {
 	static const enum pt_type list[] = {PT_WB, PT_WB, PT_UC, PT_WT};
-	uint64_t piece = types & 1 ? a >> 16 : a >> 26;
+	uint64_t piece = types & 1 ? a >> 16 : a >> 26,
+		 number = a >= other.base && a < other.end ? other_types : types;
 
-	return list[(piece * 0x9e3779b97f4a7c15 + types) >> 61 & 3];
+	return list[(piece * 0x9e3779b97f4a7c15 + number) >> 61 & 3];
 }
 
 uint64_t mtrr_guest_run(uint64_t base, uint64_t end, enum pt_type *type)
@@ -385,8 +388,18 @@ static void guest_does_anything(void **state)
 				break;
 			case 1:
 				types = random64() & ~UINT64_C(1);
-				nested_types_changed();
+				nested_types_changed(&(struct mtrr_range){0, ADDRESS_END}, 1);
 				break;
+			case 2: { /* only there, and where they were others before */
+				struct mtrr_range range[2] = {other};
+
+				other_types = random64() & ~UINT64_C(1);
+				other.base = align_down(a, 0x4000000);
+				other.end = other.base + (1 + random64() % 40) * 0x4000000;
+				range[1] = other;
+				nested_types_changed(range, 2);
+				break;
+			}
 			default: {
 				unsigned perm = asked_perm(a), before = handled;
 
@@ -434,7 +447,7 @@ static void trapped_page_is_read_while_unmapped(void **state)
 			trap(base + PAGE_SIZE, 1, PT_RX);
 			flushes_at_change = flushes - 1;
 			spinlock_take(&lock);
-			drop_touched();
+			assert_int_equal(drop_touched(0, ADDRESS_END), 0);
 			release_and_flush(true);
 			assert_false(leaf_at(base + PAGE_SIZE, &leaf));
 			handled = 0;
