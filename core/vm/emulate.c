@@ -4,7 +4,6 @@
 #include "core/log.h"
 #include "core/vm/event.h"
 #include "core/vm/gmem.h"
-#include "core/vm/insn/decode.h"
 #include "core/vmm_ops.h"
 #include "core/x86/cpu.h"
 #include "core/x86/reset.h"
@@ -87,18 +86,6 @@ enum insn_mode emulate_mode(struct vcpu *v)
 	if ((vmm_ops->reg(v, REG_EFER) & EFER_LMA) && (cs.attr & SEG_ATTR_L))
 		return INSN_MODE64;
 	return cs.attr & SEG_ATTR_DB ? INSN_MODE32 : INSN_MODE16;
-}
-
-enum exit_result emulate_skip(struct vcpu *v)
-{
-	uint8_t bytes[15];
-	struct insn insn;
-	size_t n = gmem_fetch(v, bytes);
-
-	if (insn_decode(bytes, n, emulate_mode(v), &insn) != 0)
-		return emulate_gp(v);
-	vmm_ops->advance(v, insn.length);
-	return EXIT_RESUME;
 }
 
 int emulate_length(struct vcpu *v, enum insn_kind kind, struct insn_fields *fields)

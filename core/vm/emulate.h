@@ -28,9 +28,6 @@ void emulate_entry_failed(const struct vcpu *v);
 /* #GP(0) and #UD; for use in return statements. */
 enum exit_result emulate_gp(struct vcpu *v);
 enum exit_result emulate_ud(struct vcpu *v);
-/* Drop the exiting instruction, whatever it is: RIP behind it, no other effect; #GP(0) if it cannot
- * be decoded. */
-enum exit_result emulate_skip(struct vcpu *v);
 /* Default operand and address size at the guest's CS. */
 enum insn_mode emulate_mode(struct vcpu *v);
 /*

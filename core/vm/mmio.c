@@ -579,8 +579,11 @@ enum exit_result mmio_no_memory(struct vcpu *v)
 	switch (read_instruction(v, mode, &fetched, &insn)) {
 	case UNREADABLE:
 		break;
-	case UNKNOWN:
-		result = emulate_skip(v);
+	case UNKNOWN: /* dropped as a whole, when its end is known */
+		if (insn.length)
+			vmm_ops->advance(v, insn.length);
+		else
+			result = emulate_gp(v);
 		break;
 	default:
 		result = perform(v, &insn, mode);

@@ -87,6 +87,6 @@ enum exit_result mmio_fault(struct vcpu *v, const struct mem_fault *f);
 /*
  * A write to where no memory is, such as the VMM's region: performs the instruction;
  * gmem_phys_read() gives ones there, and gmem_phys_write() drops what it gets. An instruction
- * outside of the forms is skipped. For nested tables.
+ * outside of the forms is dropped as a whole, and changes no register. For nested tables.
  */
 enum exit_result mmio_no_memory(struct vcpu *v);
