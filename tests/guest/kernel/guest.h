@@ -40,6 +40,28 @@ const void *acpi_table(const char signature[4]);
 /* I/O port of PM1a_CNT (ACPI 4.8.3.2.1), which the VMM watches; case_skip() when there is none. */
 uint16_t acpi_pm1_port(void);
 
+/* ---- the VMM ---- */
+
+#define REGION_ONES (~UINT64_C(0))
+
+/* The VMM's memory, as the guest's addresses. */
+struct region {
+	uint64_t base, end;
+};
+
+/* Where it is; case_skip() without the VMM. */
+struct region region_get(void);
+/* The same for cases that only read: without the VMM pages of the kernel's own, filled with ones,
+ * between two that are not; so that the case itself is judged. */
+struct region region_like(void);
+/* A check that it still reads as ones, by the first and the last word of each page. */
+void region_check(const struct region *r, const char *name);
+/* case_skip() with this reason when there is no VMM. */
+void vmm_only(const char *reason);
+/* A sum over the VMM's code and constants, which the runner compares before and after each case; 0
+ * without the word calls=1 and the debug image. */
+uint64_t vmm_sum(void);
+
 /* ---- cases and checks ---- */
 
 struct guest_case {
@@ -158,8 +180,10 @@ extern const char *const mode_name[MODE_COUNT];
 struct snippet {
 	enum mode mode;
 	const uint8_t *code, *code_end;
-	struct frame in;  /* RIP and CS are set; RSP, SS and RFLAGS where they are 0 */
-	bool trace;       /* go on after #DB, noting it in `step` */
+	struct frame in; /* RIP and CS are set; RSP, SS and RFLAGS where they are 0 */
+	bool trace;      /* go on after #DB, noting it in `step` */
+	/* without long mode: more bits for CR0 and CR4, another CR3 (0: the kernel's tables) */
+	uint32_t cr0, cr3, cr4;
 	struct frame out; /* at the exception or interrupt that ended it: VECTOR_END when all ran */
 	uint64_t cr2, dr6;
 	unsigned steps;
@@ -187,15 +211,28 @@ void snippet_run(struct snippet *s);
 
 /* ---- pages ---- */
 
-#define PAGE_P  BIT(0)
-#define PAGE_W  BIT(1)
-#define PAGE_U  BIT(2)
-#define PAGE_NX BIT(63)
+#define PAGE_P        BIT(0)
+#define PAGE_W        BIT(1)
+#define PAGE_U        BIT(2)
+#define PAGE_ACCESSED BIT(5)
+#define PAGE_DIRTY    BIT(6)
+#define PAGE_LARGE    BIT(7)
+#define PAGE_GLOBAL   BIT(8)
+#define PAGE_NX       BIT(63)
+
+#define PAGE_ADDRESS UINT64_C(0xffffffffff000)
 
 /* A zeroed page of RAM, used by nobody; gone until the end of the run. */
 void *page_alloc(void);
+/* The first of 512 GiB of addresses that nobody uses; free again at the end of the case. */
+uint64_t page_space(void);
 /* Map the page at `virt` (4 GiB or more) to `phys`; flags PAGE_*, 0 removes it. */
 void page_map(uint64_t virt, uint64_t phys, uint64_t flags);
+/* The same for a page of 4 KiB, 2 MiB or 1 GiB: level 1, 2 or 3. */
+void page_map_large(uint64_t virt, uint64_t phys, unsigned level, uint64_t flags);
+/* The entry of that level (1 to 4) which leads to `virt`; the tables above it are there. */
+uint64_t *page_entry(uint64_t virt, unsigned level);
+void page_flush(uint64_t virt); /* INVLPG */
 
 /* ---- CPUs ---- */
 

@@ -45,6 +45,8 @@ void legacy_run(struct snippet *s, uint32_t base, uint32_t stack);
 _Noreturn void case_unexpected(const struct frame *f);
 
 void page_init(void);
+/* Give back what page_space() gave. Context: between cases, CR3 is loaded afterwards. */
+void page_reset(void);
 void smp_init(void);
 
 /* Word fuzz= of the command line (tests/guest/fuzz): run it; returns the number of errors. */

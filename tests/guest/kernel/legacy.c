@@ -129,6 +129,9 @@ void legacy_run(struct snippet *s, uint32_t base, uint32_t stack)
 	default:
 		break;
 	}
+	l->cr0 |= s->cr0;
+	l->cr3 = s->cr3 ? s->cr3 : l->cr3;
+	l->cr4 |= s->cr4;
 	write_dr6(DR6_CLEAR);
 	legacy_enter();
 	trap_load(0); /* TR was the other TSS */

@@ -258,7 +258,7 @@ static void print_exits(void)
 static void run(const struct guest_case *c, unsigned results[6])
 {
 	static const char *const words[] = {"pass", "skip", "error", "fail"};
-	uint64_t left = 0;
+	uint64_t left = 0, sum = vmm_sum();
 
 	memset(&now, 0, sizeof(now));
 	now.name = c->name;
@@ -271,7 +271,12 @@ static void run(const struct guest_case *c, unsigned results[6])
 	} else {
 		left = protected_call(c->run, &cpus[0].case_stack);
 		cpus[0].case_stack = 0;
+		page_reset();
 		trap_reset();
+	}
+	if (word_number("calls", 0)) {
+		CHECK(sum, "the VMM's code and constants have a sum");
+		CHECK_EQ(vmm_sum(), sum, "the VMM's code and constants");
 	}
 	if (left != LEFT_ERROR && now.failed)
 		left = 3;
