@@ -28,6 +28,7 @@ enum {
 #define RFLAGS_CF    1u
 #define RFLAGS_TF    0x100u
 #define RFLAGS_IF    0x200u
+#define RFLAGS_OF    0x800u
 #define RFLAGS_IOPL3 0x3000u
 #define RFLAGS_RF    0x10000u
 #define RFLAGS_VM    0x20000u

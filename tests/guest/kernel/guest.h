@@ -186,6 +186,7 @@ struct snippet {
 	uint32_t cr0, cr3, cr4;
 	struct frame out; /* at the exception or interrupt that ended it: VECTOR_END when all ran */
 	uint64_t cr2, dr6;
+	uint64_t frame_at; /* where `out` was on the handler's stack; 64-bit kernel only */
 	unsigned steps;
 	uint8_t bytes[64]; /* of snippet_bytes() */
 	struct {

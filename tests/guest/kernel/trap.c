@@ -1,23 +1,13 @@
 /* Descriptor tables, exceptions and snippets in 64-bit mode. */
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "tests/guest/kernel/events.h"
 #include "tests/guest/kernel/kernel.h"
 
 #define IST_NMI    1
 #define IST_DF     2
+#define IST_SPARE  3 /* for cases that give a gate a stack of its own */
 #define GDT_COUNT  (SEL_TSS / 8 + 2 * CPUS_MAX)
 #define STACK_SIZE 4096
-
-struct table_pointer {
-	uint16_t limit;
-	uint64_t base;
-} __attribute__((packed));
-
-struct gate {
-	uint16_t offset_low, selector;
-	uint8_t ist, type;
-	uint16_t offset_middle;
-	uint32_t offset_high, pad;
-};
 
 struct tss {
 	uint32_t pad0;
@@ -38,7 +28,7 @@ static uint64_t gdt[GDT_COUNT] = {
 };
 static struct gate idt[256];
 static struct tss tss[CPUS_MAX];
-static uint8_t stacks[CPUS_MAX][3][STACK_SIZE] __attribute__((aligned(16)));
+static uint8_t stacks[CPUS_MAX][4][STACK_SIZE] __attribute__((aligned(16)));
 static trap_hook hooks[256];
 static struct {
 	uint64_t cr0, cr3, cr4, efer;
@@ -76,6 +66,7 @@ void trap_init(unsigned index)
 	t->rsp[0] = (uintptr_t)stacks[index][0] + STACK_SIZE;
 	t->ist[IST_NMI - 1] = (uintptr_t)stacks[index][1] + STACK_SIZE;
 	t->ist[IST_DF - 1] = (uintptr_t)stacks[index][2] + STACK_SIZE;
+	t->ist[IST_SPARE - 1] = (uintptr_t)stacks[index][3] + STACK_SIZE;
 	t->io_map = offsetof(struct tss, io_bits);
 	t->io_bits[8192] = 0xff;
 	gdt[(SEL_TSS + index * 16) / 8] = (limit & 0xffff) | (base & 0xffffff) << 16 |
@@ -166,6 +157,7 @@ void trap_handle(struct frame *f)
 		if (f->vector == VECTOR_DB && trace(s, f, dr6))
 			return;
 		s->out = *f;
+		s->frame_at = (uintptr_t)f;
 		s->cr2 = read_cr2();
 		s->dr6 = dr6;
 		protected_leave(c->snippet_stack, 1);
