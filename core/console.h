@@ -6,9 +6,12 @@
 #include <stdint.h>
 #include "core/boot.h"
 
-/* Send the log to a 16550 at `port`, 115200 8N1, output only. The port stays the guest's. Context:
- * start-up. */
+/* Send the log to a 16550 at `port`, 115200 8N1. The port stays the guest's. Context: start-up. */
 void console_serial_init(uint16_t port);
+/* For screen.c: write to that port alone, if there is one, and take what has come there; 0:
+ * nothing. UEFI firmware may use the port itself: it is asked for keys instead. */
+void console_serial_show(const char *text, size_t length);
+uint8_t console_serial_take(void);
 /* Behind S3: make the port ready again. Context: boot CPU, before the guest runs. */
 void console_wake(void);
 /* Send the log to the VGA text screen until console_release(). Context: start-up, BIOS. */
@@ -30,11 +33,13 @@ void console_release(void);
 void console_panic(void);
 #define CONSOLE_COLUMNS 80
 #define CONSOLE_ROWS    25
-/* Write to the screen alone, not to the log; backspaces work. Context: start-up. */
+/* Write to the screen, and on a BIOS machine to the serial port, but not to the log; backspaces
+ * work. Context: start-up. */
 void console_show(const char *text, size_t length);
 /* Whether the screen shows what is logged, as it does at first. Context: start-up. */
 void console_show_log(bool on);
-/* There is a keyboard that console_poll_key() can read. Context: start-up. */
+/* There is a keyboard that console_poll_key() can read: the firmware's, and on a BIOS machine a
+ * terminal on the serial port as well. Context: start-up. */
 bool console_has_keys(void);
 /* One of b c g q r, a blank or CR; or 0. Context: start-up, before the guest runs. */
 char console_poll_key(void);

@@ -64,6 +64,8 @@ void info_fill(struct boot_info *info)
 	info->efi_system_table = (UINT64)ST;
 	info->conout = (UINT64)say_conout;
 	info->conout_this = (UINT64)ST->ConOut;
+	info->conin = (UINT64)say_conin;
+	info->conin_this = (UINT64)ST->ConIn;
 	fill_framebuffer(&info->fb);
 }
 

@@ -35,6 +35,8 @@ void say(const char *format, ...);
 
 /* Text that the VMM prints through boot_info.conout; `this` is the ConOut protocol. */
 void EFIAPI say_conout(EFI_SIMPLE_TEXT_OUT_PROTOCOL *this, const char *text);
+/* And the function that gives the VMM keys: of ConIn, in ASCII; 0: none. */
+UINT8 EFIAPI say_conin(SIMPLE_INPUT_INTERFACE *this);
 
 /* From now on what say_conout() gets is kept as well, up to `size` bytes at `buffer`; NULL ends it.
  * Returns the bytes kept. */

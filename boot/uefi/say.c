@@ -1,4 +1,4 @@
-/* Messages of the UEFI loader, and ConOut for the VMM. */
+/* Messages of the UEFI loader, and ConOut and ConIn for the VMM. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "boot/uefi/loader.h"
 
@@ -39,6 +39,14 @@ void EFIAPI say_conout(EFI_SIMPLE_TEXT_OUT_PROTOCOL *this, const char *text)
 	put(this, text);
 	for (; capture_buffer != NULL && *text != '\0' && capture_length < capture_size; text++)
 		capture_buffer[capture_length++] = *text;
+}
+
+UINT8 EFIAPI say_conin(SIMPLE_INPUT_INTERFACE *this)
+{
+	EFI_INPUT_KEY key = {0};
+	if (this == NULL || EFI_ERROR(this->ReadKeyStroke(this, &key)) || key.UnicodeChar > 0x7f)
+		return 0;
+	return (UINT8)key.UnicodeChar;
 }
 
 UINTN say_capture(char *buffer, UINTN size)

@@ -1,4 +1,5 @@
-/* Screen: VGA text or UEFI console before the guest runs, both and the frame buffer in a panic. */
+/* Screen and keys: VGA text or UEFI console before the guest runs, both and the frame buffer in a
+ * panic. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "core/console.h"
 #include "core/addr.h"
@@ -21,6 +22,9 @@ static uint32_t firmware;
 typedef void(__attribute__((ms_abi)) * conout_fn)(uint64_t this, const char *text);
 static conout_fn conout;
 static uint64_t conout_this;
+typedef uint8_t(__attribute__((ms_abi)) * conin_fn)(uint64_t this);
+static conin_fn conin;
+static uint64_t conin_this;
 
 #define FB_MAP_MAX                                                                                 \
 	UINT64_C(0x1000000) /* bytes of the frame buffer that are mapped: the upper part of a      \
@@ -74,10 +78,13 @@ static void conout_put(const char *text, size_t length)
 
 void console_show(const char *text, size_t length)
 {
-	if (firmware == BOOT_BIOS && text_screen)
-		text_put(text, length);
-	else if (conout)
+	if (firmware == BOOT_BIOS) {
+		if (text_screen)
+			text_put(text, length);
+		console_serial_show(text, length);
+	} else if (conout) {
 		conout_put(text, length);
+	}
 }
 
 void console_show_log(bool on)
@@ -123,6 +130,10 @@ void console_framebuffer_init(const struct boot_framebuffer *f)
 void console_uefi_init(const struct boot_info *bi)
 {
 	firmware = BOOT_UEFI;
+	if (bi->conin && bi->conin_this) {
+		conin = (conin_fn)(uintptr_t)bi->conin;
+		conin_this = bi->conin_this;
+	}
 	if (!bi->conout)
 		return;
 	conout = (conout_fn)(uintptr_t)bi->conout;
@@ -154,6 +165,7 @@ void console_release(void)
 	log_remove_sink(text_put);
 	log_remove_sink(conout_put);
 	conout = NULL;
+	conin = NULL;
 }
 
 /* VGA registers for 80x25 text, as after INT 10h mode 3 (IBM VGA manual): sequencer, CRTC,
@@ -209,30 +221,45 @@ void console_panic(void)
 
 bool console_has_keys(void)
 {
-	return firmware == BOOT_BIOS;
+	return firmware == BOOT_BIOS || conin;
+}
+
+/* Scan code set 1, make codes; legacy USB keyboards come this way as well. */
+static char keyboard_key(void)
+{
+	static const struct {
+		uint8_t code;
+		char key;
+	} keys[] = {{0x2e, 'c'}, {0x13, 'r'}, {0x30, 'b'}, {0x39, ' '},
+		    {0x10, 'q'}, {0x22, 'g'}, {0x1c, '\r'}};
+	uint8_t code;
+
+	if (!(inb(0x64) & 1))
+		return '\0';
+	code = inb(0x60);
+	for (unsigned i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		if (keys[i].code == code)
+			return keys[i].key;
+	}
+	return '\0';
+}
+
+/* Of what a terminal sends, the same keys. */
+static char terminal_key(uint8_t c)
+{
+	for (const char *k = "cgqbr \r"; *k; k++) {
+		if (c == (uint8_t)*k)
+			return *k;
+	}
+	return c == '\n' ? '\r' : '\0';
 }
 
 char console_poll_key(void)
 {
-	/* scan code set 1, make codes; legacy USB keyboards come this way as well */
-	if (firmware != BOOT_BIOS || !(inb(0x64) & 1))
-		return '\0';
-	switch (inb(0x60)) {
-	case 0x2e:
-		return 'c';
-	case 0x13:
-		return 'r';
-	case 0x30:
-		return 'b';
-	case 0x39:
-		return ' ';
-	case 0x10:
-		return 'q';
-	case 0x22:
-		return 'g';
-	case 0x1c:
-		return '\r';
-	default:
-		return '\0';
-	}
+	char key;
+
+	if (firmware != BOOT_BIOS)
+		return terminal_key(conin ? conin(conin_this) : 0);
+	key = keyboard_key();
+	return key ? key : terminal_key(console_serial_take());
 }

@@ -1,10 +1,11 @@
-/* Serial port: output of the log to a 16550. */
+/* Serial port: output of the log to a 16550, and keys at the start. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "core/console.h"
 #include "core/log.h"
 #include "core/x86/cpu.h"
 
 /* Registers (16550 data sheet): offset from the port. */
+#define RBR      0
 #define THR      0
 #define DLL      0
 #define IER      1
@@ -13,6 +14,7 @@
 #define LCR      3
 #define MCR      4
 #define LSR      5
+#define LSR_DR   0x01
 #define LSR_THRE 0x20
 
 static uint16_t serial_port;
@@ -33,6 +35,17 @@ static void serial_put(const char *text, size_t length)
 			put_byte('\r');
 		put_byte(text[i]);
 	}
+}
+
+void console_serial_show(const char *text, size_t length)
+{
+	if (serial_port)
+		serial_put(text, length);
+}
+
+uint8_t console_serial_take(void)
+{
+	return serial_port && inb(serial_port + LSR) & LSR_DR ? inb(serial_port + RBR) : 0;
 }
 
 static void set_up(uint16_t port)

@@ -58,8 +58,8 @@ struct boot_framebuffer {
 
 /*
  * All addresses are physical. The block is copied by the core before the first entry returns;
- * nothing in it is referenced later except `config`, `conout` and `conout_this` which live until
- * the guest starts.
+ * nothing in it is referenced later except `config`, `conout`, `conin` and their arguments,
+ * which live until the guest starts.
  */
 struct boot_info {
 	uint32_t magic;       /* BOOT_INFO_MAGIC */
@@ -79,6 +79,10 @@ struct boot_info {
 	 * during BOOT_OP_INIT */
 	uint64_t conout;
 	uint64_t conout_this;
+	/* The same: uint8_t conin(void *conin_this) takes a key that was pressed, in ASCII; 0: none
+	 */
+	uint64_t conin;
+	uint64_t conin_this;
 	struct boot_framebuffer fb;
 	uint32_t mmap_count;
 	uint32_t cpu_count; /* UEFI: enabled CPUs that MP services report; BIOS: 0 = ask the MADT */

@@ -561,12 +561,69 @@ def test_list(bare, devlist, name):
             assert set(functions(m)) == {a for a in bare if assigned.get(a[5:].upper()) != "conceal"}
 
 
-def test_list_timeout(bare, devlist):
-    """Nobody is there: after vmm.dump_pci_timeout seconds the guest starts."""
-    with Machine("pci-list-timeout", **(Q35 | {"elf": devlist, "words": ("vmm.dump_pci_timeout=3",)})) as m:
+def drawn(text):
+    """What a terminal shows of it that was printed one line behind the other."""
+    lines = [""]
+    for c in re.sub(r"\x1b\[[0-9;=?]*[A-Za-z]", "", text):
+        if c == "\n":
+            lines.append("")
+        elif c == "\b":
+            lines[-1] = lines[-1][:-1]
+        elif c != "\r":
+            lines[-1] += c
+    return "\n".join(line.rstrip() for line in lines)
+
+
+# Where the keys come from: the serial port of the log, and the firmware's console, which is on a serial port here.
+TERMINALS = {"serial": {"vmm_serial": "com1"}, "uefi": {"fw": "uefi-bootopt"}}
+
+
+@pytest.mark.parametrize("terminal", TERMINALS)
+def test_list_terminal(bare, devlist, terminal):
+    """The same keys of a terminal, and the same text on it."""
+    rule, assigned = EXAMPLES["one-nic"]
+    want = golden(bare, assigned)
+    with Machine(f"pci-list-{terminal}", **(Q35 | TERMINALS[terminal] | {"elf": devlist, "words": ("vmm.driver.pci=" + rule,)})) as m:
+
+        def page(*lines):
+            m.expect(re.escape(lines[-1]), 90)
+            shown = drawn(m.text[:m.mark])
+            assert shown[shown.rindex("DUMP_PCI_DEV_LIST:"):] == "\n".join(["DUMP_PCI_DEV_LIST:", *lines])
+
+        page(MORE)
+        m.send("z\r")
+        page(want[0], MORE)
+        m.send("\n")
+        page(*want[:2], MORE)
+        m.send(" ")
+        page(*want, END)
+        m.send("g")
+        page(MORE)
+        assert "\n\nDUMP_PCI_DEV_LIST:\n" + "\n".join(want) + "\n" in (m.vmm_log() or m.text).replace("\r", "")
+        if terminal == "uefi":
+            m.send("r")
+            assert m.wait_exit(30) == 0
+        else:
+            m.send("q")
+            m.boot()
+            assert set(functions(m)) == set(bare)
+
+
+@pytest.mark.parametrize("fw", ["bios", "uefi-bootopt"])
+def test_list_timeout(bare, devlist, fw, request):
+    """Nobody is there: after vmm.dump_pci_timeout seconds (30, as long as nobody sets it) the guest starts."""
+    words = () if request.config.getoption("--all-rows") else ("vmm.dump_pci_timeout=3",)
+    with Machine(f"pci-list-timeout-{fw}", **(Q35 | {"elf": devlist, "words": words, "fw": fw})) as m:
+        if fw != "bios":
+            m.expect(re.escape(MORE), 90)
+            begin = time.monotonic()
+            # what the VMM says behind it
+            while "DMA is not confined" not in m.vmm_log():
+                assert m._read(0.1)
+            assert -1 < time.monotonic() - begin - (3 if words else 30) < 5
         m.boot()
         assert "\n".join(golden(bare, {})) in m.vmm_log().replace("\r", "")
-        assert functions(m) == bare
+        assert fw != "bios" or functions(m) == bare
 
 
 def test_documented_driver(poke):
