@@ -131,6 +131,30 @@ struct insn_cpu {
  */
 int insn_exec(const struct insn *insn, const struct insn_cpu *cpu, unsigned limit);
 
+/*
+ * The forms of one memory operand and at most one other, which are all but CMPXCHG, PUSH, POP and
+ * strings: what they do, and their effect on values that the caller reads before and writes behind.
+ * Bits of insn_effects(); 0: none of these forms.
+ */
+#define INSN_READS      1u /* memory */
+#define INSN_WRITES     2u
+#define INSN_SETS_REG   4u /* the other operand */
+#define INSN_SETS_FLAGS 8u
+
+struct insn_values {
+	uint64_t mem;   /* the memory operand, zero-extended; it begins as 0 where it is not read */
+	uint64_t reg;   /* the whole register that the other operand is, or is a part of */
+	uint64_t flags; /* RFLAGS */
+};
+
+unsigned insn_effects(const struct insn *insn);
+void insn_apply(const struct insn *insn, struct insn_values *x);
+/* Bytes of the memory operand. */
+static inline unsigned insn_memory_size(const struct insn *insn)
+{
+	return insn->dst.where == INSN_MEM ? insn->dst.size : insn->src.size;
+}
+
 /* Offset of the explicit memory operand for insn->mem, truncated to the address size (BT with a
  * register: without the bit offset). */
 uint64_t insn_offset(const struct insn *insn, const struct insn_cpu *cpu);

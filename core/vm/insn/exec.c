@@ -15,9 +15,13 @@
 
 #define ATOMIC_TRIES 1000u
 
+/* `size` is 1, 2, 4 or 8. */
 static uint64_t mask_of(unsigned size)
 {
-	return size >= 8 ? UINT64_MAX : (UINT64_C(1) << (8 * size)) - 1;
+	static const uint64_t masks[9] = {
+	    [1] = 0xff, [2] = 0xffff, [4] = 0xffffffff, [8] = UINT64_MAX};
+
+	return masks[size];
 }
 
 static uint64_t sign_of(unsigned size)
@@ -33,21 +37,29 @@ static uint64_t sign_extend(uint64_t v, unsigned size)
 	return (v ^ sign) - sign;
 }
 
-static uint64_t reg_read(const struct insn_cpu *cpu, unsigned reg, unsigned size, bool high)
+/* The part of a register that an operand is, and the register with another one in its place: parts
+ * of 4 bytes clear the upper half, shorter ones keep the rest. */
+static uint64_t part(uint64_t reg, unsigned size, bool high)
 {
-	return cpu->reg_get(cpu->arg, reg) >> (high ? 8 : 0) & mask_of(size);
+	return reg >> (high ? 8 : 0) & mask_of(size);
 }
 
-/* 4-byte writes clear the upper half, shorter ones keep the rest. */
-static void reg_write(const struct insn_cpu *cpu, unsigned reg, unsigned size, bool high,
-		      uint64_t value)
+static uint64_t merge(uint64_t reg, unsigned size, bool high, uint64_t value)
 {
 	uint64_t mask = mask_of(size) << (high ? 8 : 0);
 
-	value = value << (high ? 8 : 0) & mask;
-	if (size < 4)
-		value |= cpu->reg_get(cpu->arg, reg) & ~mask;
-	cpu->reg_set(cpu->arg, reg, value);
+	return (value << (high ? 8 : 0) & mask) | (size < 4 ? reg & ~mask : 0);
+}
+
+static uint64_t reg_read(const struct insn_cpu *cpu, unsigned reg, unsigned size, bool high)
+{
+	return part(cpu->reg_get(cpu->arg, reg), size, high);
+}
+
+static void reg_write(const struct insn_cpu *cpu, unsigned reg, unsigned size, bool high,
+		      uint64_t value)
+{
+	cpu->reg_set(cpu->arg, reg, merge(cpu->reg_get(cpu->arg, reg), size, high, value));
 }
 
 static uint64_t offset_with_rsp(const struct insn *insn, const struct insn_cpu *cpu,
@@ -70,46 +82,27 @@ uint64_t insn_offset(const struct insn *insn, const struct insn_cpu *cpu)
 	return offset_with_rsp(insn, cpu, 0);
 }
 
-static uint64_t flags_szp(uint64_t result, unsigned size)
+/* Carries out of each bit of a sum, borrows of a difference; with what came in. */
+static uint64_t carries_of(uint64_t a, uint64_t b, uint64_t sum)
 {
-	uint64_t flags = 0;
-
-	result &= mask_of(size);
-	if (result == 0)
-		flags |= ZF;
-	if (result & sign_of(size))
-		flags |= SF;
-	if (!__builtin_parity((unsigned)(result & 0xff)))
-		flags |= PF;
-	return flags;
+	return (a & b) | ((a | b) & ~sum);
 }
 
-static uint64_t flags_add(uint64_t a, uint64_t b, uint64_t carry, unsigned size)
+static uint64_t borrows_of(uint64_t a, uint64_t b, uint64_t difference)
 {
-	uint64_t r = (a + b + carry) & mask_of(size);
-	uint64_t flags = flags_szp(r, size);
-
-	if (r < a || (carry && r == a))
-		flags |= CF;
-	if ((a ^ b ^ r) & 0x10)
-		flags |= AF;
-	if (~(a ^ b) & (a ^ r) & sign_of(size))
-		flags |= OF;
-	return flags;
+	return (~a & b) | ((~a | b) & difference);
 }
 
-static uint64_t flags_sub(uint64_t a, uint64_t b, uint64_t borrow, unsigned size)
+/* SF, ZF and PF of a result; CF, AF and OF of its carries. Bits above the operands' size do not
+ * count. */
+static inline uint64_t flags_of(uint64_t r, uint64_t carries, unsigned size)
 {
-	uint64_t r = (a - b - borrow) & mask_of(size);
-	uint64_t flags = flags_szp(r, size);
+	unsigned top = 8 * size - 1;
+	uint64_t even = !__builtin_parity((unsigned)(r & 0xff));
 
-	if (a < b || (borrow && a == b))
-		flags |= CF;
-	if ((a ^ b ^ r) & 0x10)
-		flags |= AF;
-	if ((a ^ b) & (a ^ r) & sign_of(size))
-		flags |= OF;
-	return flags;
+	return (carries >> top & 1) | even << 2 | (carries << 1 & AF) |
+	       (uint64_t)((r & mask_of(size)) == 0) << 6 | (r >> top & 1) << 7 |
+	       ((carries >> top ^ carries >> (top - 1)) & 1) << 11;
 }
 
 /* Condition codes, SDM volume 1, appendix B. */
@@ -156,90 +149,69 @@ static uint64_t swap_bytes(uint64_t v, unsigned size)
  */
 static uint64_t compute(unsigned op, uint64_t a, uint64_t b, unsigned size, uint64_t *flags)
 {
-	uint64_t f = *flags, carry = f & CF ? 1 : 0;
-	uint64_t changed = STATUS, set = 0, r = a;
+	uint64_t f = *flags, carry = f & CF, changed = STATUS, carries = 0, r, bit;
 
 	switch (op) {
+	case INSN_OP_ADC:
+		r = a + b + carry;
+		carries = carries_of(a, b, r);
+		break;
+	case INSN_OP_INC:
+		b = 1;
+		changed = STATUS & ~CF;
+		__attribute__((fallthrough));
 	case INSN_OP_ADD:
 	case INSN_OP_XADD:
 		r = a + b;
-		set = flags_add(a, b, 0, size);
-		break;
-	case INSN_OP_ADC:
-		r = a + b + carry;
-		set = flags_add(a, b, carry, size);
-		break;
-	case INSN_OP_SUB:
-		r = a - b;
-		set = flags_sub(a, b, 0, size);
-		break;
-	case INSN_OP_CMP:
-		set = flags_sub(a, b, 0, size);
+		carries = carries_of(a, b, r);
 		break;
 	case INSN_OP_SBB:
 		r = a - b - carry;
-		set = flags_sub(a, b, carry, size);
-		break;
-	case INSN_OP_AND:
-		r = a & b;
-		set = flags_szp(r, size);
-		break;
-	case INSN_OP_TEST:
-		set = flags_szp(a & b, size);
-		break;
-	case INSN_OP_OR:
-		r = a | b;
-		set = flags_szp(r, size);
-		break;
-	case INSN_OP_XOR:
-		r = a ^ b;
-		set = flags_szp(r, size);
-		break;
-	case INSN_OP_INC:
-		r = a + 1;
-		set = flags_add(a, 1, 0, size);
-		changed &= ~CF;
-		break;
-	case INSN_OP_DEC:
-		r = a - 1;
-		set = flags_sub(a, 1, 0, size);
-		changed &= ~CF;
+		carries = borrows_of(a, b, r);
 		break;
 	case INSN_OP_NEG:
 		r = 0 - a;
-		set = flags_sub(0, a, 0, size);
+		carries = borrows_of(0, a, r);
+		break;
+	case INSN_OP_DEC:
+		b = 1;
+		changed = STATUS & ~CF;
+		__attribute__((fallthrough));
+	case INSN_OP_SUB:
+	case INSN_OP_CMP:
+		r = a - b;
+		carries = borrows_of(a, b, r);
+		break;
+	case INSN_OP_AND:
+	case INSN_OP_TEST:
+		r = a & b;
+		break;
+	case INSN_OP_OR:
+		r = a | b;
+		break;
+	case INSN_OP_XOR:
+		r = a ^ b;
 		break;
 	case INSN_OP_NOT:
-		r = ~a;
-		changed = 0;
-		break;
+		return ~a & mask_of(size);
 	case INSN_OP_XCHG:
-		r = b;
-		changed = 0;
-		break;
+		return b & mask_of(size);
 	case INSN_OP_BT:
 	case INSN_OP_BTS:
 	case INSN_OP_BTR:
-	case INSN_OP_BTC: {
-		uint64_t bit = UINT64_C(1) << (b & (8 * size - 1));
-
+	case INSN_OP_BTC:
+		bit = UINT64_C(1) << (b & (8 * size - 1));
 		/* The other flags are undefined or unchanged: they stay. */
-		changed = CF;
-		set = a & bit ? CF : 0;
-		if (op == INSN_OP_BTS)
-			r = a | bit;
-		else if (op == INSN_OP_BTR)
-			r = a & ~bit;
-		else if (op == INSN_OP_BTC)
-			r = a ^ bit;
-		break;
-	}
+		*flags = (f & ~CF) | (a & bit ? CF : 0);
+		return op == INSN_OP_BTS   ? a | bit
+		       : op == INSN_OP_BTR ? a & ~bit
+		       : op == INSN_OP_BTC ? a ^ bit
+					   : a;
 	default:
-		changed = 0;
-		break;
+		return a;
 	}
-	*flags = (f & ~changed) | (set & changed);
-	return r & mask_of(size);
+	*flags = (f & ~changed) | (flags_of(r, carries, size) & changed);
+	return op == INSN_OP_CMP || op == INSN_OP_TEST ? a : r & mask_of(size);
 }
 
 static uint64_t source(const struct insn *insn, const struct insn_cpu *cpu)
@@ -258,27 +230,112 @@ static int check(const struct insn_cpu *cpu, enum insn_seg seg, uint64_t offset,
 	return cpu->mem_check ? cpu->mem_check(cpu->arg, seg, offset, size, write) : 0;
 }
 
-/* Destination in memory, new value a function of the old one; register operand exchanged by XCHG
- * and XADD. */
-static int modify(const struct insn *insn, const struct insn_cpu *cpu, uint64_t offset, uint64_t b)
-{
-	unsigned size = insn->dst.size;
-	enum insn_seg seg = (enum insn_seg)insn->mem.seg;
-	uint64_t old, value, flags, before = cpu->rflags_get(cpu->arg);
-	int r = check(cpu, seg, offset, size, true);
+#define LOAD   (INSN_READS | INSN_SETS_REG)
+#define UPDATE (INSN_READS | INSN_WRITES)
 
-	if (r == 0)
-		r = cpu->mem_read(cpu->arg, seg, offset, size, &old);
+/* By where the destination is. 0: performed by a function of its own, or there is no such form. */
+static const struct {
+	uint8_t memory, reg;
+} effects[] = {
+    [INSN_OP_MOV] = {INSN_WRITES, LOAD},
+    [INSN_OP_MOVZX] = {0, LOAD},
+    [INSN_OP_MOVSX] = {0, LOAD},
+    [INSN_OP_MOVBE] = {INSN_WRITES, LOAD},
+    [INSN_OP_ADD] = {UPDATE | INSN_SETS_FLAGS, LOAD | INSN_SETS_FLAGS},
+    [INSN_OP_ADC] = {UPDATE | INSN_SETS_FLAGS, LOAD | INSN_SETS_FLAGS},
+    [INSN_OP_SUB] = {UPDATE | INSN_SETS_FLAGS, LOAD | INSN_SETS_FLAGS},
+    [INSN_OP_SBB] = {UPDATE | INSN_SETS_FLAGS, LOAD | INSN_SETS_FLAGS},
+    [INSN_OP_CMP] = {INSN_READS | INSN_SETS_FLAGS, INSN_READS | INSN_SETS_FLAGS},
+    [INSN_OP_AND] = {UPDATE | INSN_SETS_FLAGS, LOAD | INSN_SETS_FLAGS},
+    [INSN_OP_OR] = {UPDATE | INSN_SETS_FLAGS, LOAD | INSN_SETS_FLAGS},
+    [INSN_OP_XOR] = {UPDATE | INSN_SETS_FLAGS, LOAD | INSN_SETS_FLAGS},
+    [INSN_OP_TEST] = {INSN_READS | INSN_SETS_FLAGS, INSN_READS | INSN_SETS_FLAGS},
+    [INSN_OP_INC] = {UPDATE | INSN_SETS_FLAGS, 0},
+    [INSN_OP_DEC] = {UPDATE | INSN_SETS_FLAGS, 0},
+    [INSN_OP_NEG] = {UPDATE | INSN_SETS_FLAGS, 0},
+    [INSN_OP_NOT] = {UPDATE, 0},
+    [INSN_OP_XCHG] = {UPDATE | INSN_SETS_REG, 0},
+    [INSN_OP_XADD] = {UPDATE | INSN_SETS_REG | INSN_SETS_FLAGS, 0},
+    [INSN_OP_BT] = {INSN_READS | INSN_SETS_FLAGS, 0},
+    [INSN_OP_BTS] = {UPDATE | INSN_SETS_FLAGS, 0},
+    [INSN_OP_BTR] = {UPDATE | INSN_SETS_FLAGS, 0},
+    [INSN_OP_BTC] = {UPDATE | INSN_SETS_FLAGS, 0},
+    [INSN_OP_SETCC] = {INSN_WRITES, 0},
+    [INSN_OP_CMOVCC] = {0, LOAD},
+    [INSN_OP_SCAS] = {0, 0}, /* the last */
+};
+
+unsigned insn_effects(const struct insn *insn)
+{
+	return insn->dst.where == INSN_MEM   ? effects[insn->op].memory
+	       : insn->src.where == INSN_MEM ? effects[insn->op].reg
+					     : 0;
+}
+
+void insn_apply(const struct insn *insn, struct insn_values *x)
+{
+	bool to_memory = insn->dst.where == INSN_MEM;
+	const struct insn_operand *other = to_memory ? &insn->src : &insn->dst;
+	uint64_t value = other->where == INSN_REG ? part(x->reg, other->size, other->high)
+						  : insn->imm & mask_of(insn->dst.size);
+	uint64_t a = to_memory ? x->mem : value, b = to_memory ? value : x->mem, r = b;
+
+	switch (insn->op) {
+	case INSN_OP_MOV:
+	case INSN_OP_MOVZX:
+		break;
+	case INSN_OP_MOVSX:
+		r = sign_extend(b, insn->src.size);
+		break;
+	case INSN_OP_MOVBE:
+		r = swap_bytes(b, insn->dst.size);
+		break;
+	case INSN_OP_SETCC:
+		r = condition(insn->cond, x->flags);
+		break;
+	case INSN_OP_CMOVCC: /* a 32-bit destination is zero-extended in either case */
+		r = condition(insn->cond, x->flags) ? b : a;
+		break;
+	default:
+		r = compute(insn->op, a, b, insn->dst.size, &x->flags);
+		break;
+	}
+	if (!to_memory) {
+		x->reg = merge(x->reg, insn->dst.size, insn->dst.high, r);
+		return;
+	}
+	x->mem = r & mask_of(insn->dst.size);
+	if (effects[insn->op].memory & INSN_SETS_REG) /* the old value */
+		x->reg = merge(x->reg, other->size, other->high, a);
+}
+
+/* The forms of the table; `offset` is that of the memory operand. */
+static int simple(const struct insn *insn, const struct insn_cpu *cpu, uint64_t offset)
+{
+	const struct insn_operand *other = insn->dst.where == INSN_MEM ? &insn->src : &insn->dst;
+	unsigned does = insn_effects(insn), size = insn_memory_size(insn);
+	enum insn_seg seg = (enum insn_seg)insn->mem.seg;
+	struct insn_values before = {.flags = cpu->rflags_get(cpu->arg)}, x;
+	int r = 0;
+
+	if (other->where == INSN_REG)
+		before.reg = cpu->reg_get(cpu->arg, other->reg);
+	if (does & INSN_READS && does & INSN_WRITES)
+		r = check(cpu, seg, offset, size, true);
+	if (r == 0 && does & INSN_READS)
+		r = cpu->mem_read(cpu->arg, seg, offset, size, &before.mem);
 	if (r)
 		return r;
 	for (unsigned i = 0;; i++) {
-		flags = before;
-		value = compute(insn->op, old, b, size, &flags);
+		x = before;
+		insn_apply(insn, &x);
+		if (!(does & INSN_WRITES))
+			break;
 		if (!insn->lock) {
-			r = cpu->mem_write(cpu->arg, seg, offset, size, value);
+			r = cpu->mem_write(cpu->arg, seg, offset, size, x.mem);
 			break;
 		}
-		r = cpu->mem_cmpxchg(cpu->arg, seg, offset, size, &old, value);
+		r = cpu->mem_cmpxchg(cpu->arg, seg, offset, size, &before.mem, x.mem);
 		if (r <= 0)
 			break;
 		if (i == ATOMIC_TRIES)
@@ -286,9 +343,10 @@ static int modify(const struct insn *insn, const struct insn_cpu *cpu, uint64_t 
 	}
 	if (r)
 		return r;
-	if (insn->op == INSN_OP_XCHG || insn->op == INSN_OP_XADD)
-		reg_write(cpu, insn->src.reg, size, insn->src.high, old);
-	cpu->rflags_set(cpu->arg, flags);
+	if (does & INSN_SETS_REG)
+		cpu->reg_set(cpu->arg, other->reg, x.reg);
+	if (does & INSN_SETS_FLAGS)
+		cpu->rflags_set(cpu->arg, x.flags);
 	return 0;
 }
 
@@ -305,16 +363,7 @@ static int bit_op(const struct insn *insn, const struct insn_cpu *cpu)
 
 		offset = (offset + (uint64_t)words * size) & mask_of(insn->mem.address_size);
 	}
-	if (insn->op != INSN_OP_BT)
-		return modify(insn, cpu, offset, bit);
-
-	uint64_t a, flags = cpu->rflags_get(cpu->arg);
-	int r = cpu->mem_read(cpu->arg, (enum insn_seg)insn->mem.seg, offset, size, &a);
-	if (r)
-		return r;
-	compute(INSN_OP_BT, a, bit, size, &flags);
-	cpu->rflags_set(cpu->arg, flags);
-	return 0;
+	return simple(insn, cpu, offset);
 }
 
 static int compare_exchange(const struct insn *insn, const struct insn_cpu *cpu)
@@ -472,56 +521,6 @@ static int string(const struct insn *insn, const struct insn_cpu *cpu, unsigned 
 	}
 }
 
-/* The forms that only read memory: the value ends in a register or in the flags. */
-static int load(const struct insn *insn, const struct insn_cpu *cpu)
-{
-	const struct insn_operand *d = &insn->dst, *s = &insn->src;
-	bool from_memory = s->where == INSN_MEM;
-	unsigned size = from_memory ? s->size : d->size;
-	uint64_t flags = cpu->rflags_get(cpu->arg), m, a;
-	int r =
-	    cpu->mem_read(cpu->arg, (enum insn_seg)insn->mem.seg, insn_offset(insn, cpu), size, &m);
-
-	if (r)
-		return r;
-	if (!from_memory) { /* CMP and TEST with memory first */
-		compute(insn->op, m, source(insn, cpu), size, &flags);
-		cpu->rflags_set(cpu->arg, flags);
-		return 0;
-	}
-	switch (insn->op) {
-	case INSN_OP_MOV:
-	case INSN_OP_MOVZX:
-		break;
-	case INSN_OP_MOVSX:
-		m = sign_extend(m, size);
-		break;
-	case INSN_OP_MOVBE:
-		m = swap_bytes(m, size);
-		break;
-	case INSN_OP_CMOVCC:
-		/* A 32-bit destination is zero-extended in either case. */
-		if (!condition(insn->cond, flags))
-			m = reg_read(cpu, d->reg, d->size, false);
-		break;
-	default:
-		a = reg_read(cpu, d->reg, d->size, d->high);
-		m = compute(insn->op, a, m, size, &flags);
-		cpu->rflags_set(cpu->arg, flags);
-		if (insn->op == INSN_OP_CMP || insn->op == INSN_OP_TEST)
-			return 0;
-		break;
-	}
-	reg_write(cpu, d->reg, d->size, d->high, m);
-	return 0;
-}
-
-static int store(const struct insn *insn, const struct insn_cpu *cpu, uint64_t value)
-{
-	return cpu->mem_write(cpu->arg, (enum insn_seg)insn->mem.seg, insn_offset(insn, cpu),
-			      insn->dst.size, value & mask_of(insn->dst.size));
-}
-
 int insn_exec(const struct insn *insn, const struct insn_cpu *cpu, unsigned limit)
 {
 	switch (insn->op) {
@@ -542,24 +541,7 @@ int insn_exec(const struct insn *insn, const struct insn_cpu *cpu, unsigned limi
 	case INSN_OP_BTR:
 	case INSN_OP_BTC:
 		return bit_op(insn, cpu);
-	case INSN_OP_SETCC:
-		return store(insn, cpu, condition(insn->cond, cpu->rflags_get(cpu->arg)) ? 1 : 0);
-	case INSN_OP_CMP:
-	case INSN_OP_TEST:
-		return load(insn, cpu);
-	case INSN_OP_MOV:
-	case INSN_OP_MOVBE:
-		if (insn->dst.where == INSN_MEM) {
-			uint64_t value = source(insn, cpu);
-
-			if (insn->op == INSN_OP_MOVBE)
-				value = swap_bytes(value, insn->dst.size);
-			return store(insn, cpu, value);
-		}
-		return load(insn, cpu);
 	default:
-		if (insn->dst.where == INSN_MEM)
-			return modify(insn, cpu, insn_offset(insn, cpu), source(insn, cpu));
-		return load(insn, cpu);
+		return simple(insn, cpu, insn_offset(insn, cpu));
 	}
 }
