@@ -60,6 +60,7 @@ void apicstore_learn(struct vcpu *v, const struct apicwrite *w, const uint8_t *b
 	uint64_t rip = vmm_ops->reg(v, REG_RIP);
 	const struct walkcache_walk *walk = walkcache_get(&cpu->walks, GVA(rip), GWALK_FETCH);
 	struct apicstore *s = place_of(cpu, rip);
+	struct translation t;
 
 	s->cs = 0;
 	if (w->op != APICWRITE_MOV || (w->reg != INSN_REG_NONE && !(SCRATCH >> w->reg & 1)) ||
@@ -82,5 +83,6 @@ void apicstore_learn(struct vcpu *v, const struct apicwrite *w, const uint8_t *b
 	s->next = rip + w->length;
 	s->imm = (uint32_t)w->imm;
 	s->source = w->reg == INSN_REG_NONE ? &s->imm : (const uint32_t *)&v->gpr[w->reg];
-	s->cs = vmm_ops->cs_attributes(v);
+	vmm_ops->translation(v, &t);
+	s->cs = t.cs;
 }

@@ -24,10 +24,7 @@ static struct mmio_ranges ranges_after; /* scratch of a change; under the lock *
  * A ticket lock that its holder may take again. `self` is NULL during start-up, when nobody else is
  * there. The nested tables' lock may be taken inside, not the other way round.
  */
-static struct {
-	const struct cpu *holder; /* atomic */
-	unsigned depth;
-} lock;
+struct mmio_holder mmio_holder;
 struct spinlock mmio_tickets;
 
 static __attribute__((noinline)) void lock_wait(struct cpu *self, uint32_t ticket)
@@ -41,23 +38,24 @@ static __attribute__((noinline)) void lock_wait(struct cpu *self, uint32_t ticke
 
 static void lock_take(struct cpu *self)
 {
-	if (self ? __atomic_load_n(&lock.holder, __ATOMIC_RELAXED) == self : lock.depth > 0) {
-		lock.depth++;
+	if (self ? __atomic_load_n(&mmio_holder.cpu, __ATOMIC_RELAXED) == self
+		 : mmio_holder.depth > 0) {
+		mmio_holder.depth++;
 		return;
 	}
 	uint32_t ticket = __atomic_fetch_add(&mmio_tickets.next, 1, __ATOMIC_RELAXED);
 
 	if (__atomic_load_n(&mmio_tickets.owner, __ATOMIC_ACQUIRE) != ticket)
 		lock_wait(self, ticket);
-	__atomic_store_n(&lock.holder, self, __ATOMIC_RELAXED);
-	lock.depth = 1;
+	__atomic_store_n(&mmio_holder.cpu, self, __ATOMIC_RELAXED);
+	mmio_holder.depth = 1;
 }
 
 static void lock_release(void)
 {
-	if (--lock.depth)
+	if (--mmio_holder.depth)
 		return;
-	__atomic_store_n(&lock.holder, NULL, __ATOMIC_RELAXED);
+	__atomic_store_n(&mmio_holder.cpu, NULL, __ATOMIC_RELAXED);
 	spinlock_release(&mmio_tickets);
 }
 
@@ -301,25 +299,14 @@ static void fetch(struct vcpu *v, enum insn_mode mode, struct fetched *f)
 /* The same for an instruction that accesses no memory, so that the exit was surely another's. */
 #define STUCK_EXITS_OTHER 100000
 
-static struct {
-	uint64_t rip;
-	uint32_t count;
-} stuck[BOOT_MAX_CPUS]; /* each by its own CPU */
-
 static bool is_stuck(struct vcpu *v, uint32_t limit)
 {
-	uint32_t i = this_cpu()->index;
 	uint64_t rip = vmm_ops->reg(v, REG_RIP);
 
-	if (stuck[i].rip != rip)
-		stuck[i].count = 0;
-	stuck[i].rip = rip;
-	return ++stuck[i].count >= limit;
-}
-
-static void not_stuck(void)
-{
-	stuck[this_cpu()->index].count = 0;
+	if (v->stuck.rip != rip)
+		v->stuck.count = 0;
+	v->stuck.rip = rip;
+	return ++v->stuck.count >= limit;
 }
 
 /* Instructions that change or show the flags that stepping uses, or leave for elsewhere. */
@@ -393,7 +380,7 @@ static enum exit_result unsupported(struct vcpu *v, const struct mem_fault *f,
 		return EXIT_STEP;
 	if (!is_stuck(v, accesses ? STUCK_EXITS : STUCK_EXITS_OTHER))
 		return EXIT_RESUME;
-	not_stuck();
+	v->stuck.count = 0;
 	if (r && !r->logged) {
 		static const char digits[] = "0123456789abcdef";
 
@@ -558,7 +545,7 @@ static __attribute__((noinline)) enum exit_result emulate(struct vcpu *v, const 
 	case UNKNOWN:
 		return unsupported(v, f, &fetched, mode, insn.accesses);
 	default:
-		not_stuck();
+		v->stuck.count = 0;
 		rip = vmm_ops->reg(v, REG_RIP);
 		fits = fetched.count == INSN_MAX_LENGTH && mmio_again_fits(v, &insn, &la);
 		result = perform(v, &insn, mode);
@@ -594,13 +581,10 @@ enum exit_result mmio_no_memory(struct vcpu *v)
 
 enum exit_result mmio_fault(struct vcpu *v, const struct mem_fault *f)
 {
-	enum exit_result result = EXIT_RESUME;
+	enum exit_result result;
 
 	lock_take(this_cpu());
-	if (mmio_again(v, f))
-		not_stuck();
-	else
-		result = emulate(v, f);
+	result = emulate(v, f);
 	lock_release();
 	return result;
 }

@@ -79,6 +79,21 @@ static inline void mmio_unlock_tried(void)
 	spinlock_release(&mmio_tickets);
 }
 
+extern struct mmio_holder {
+	const struct cpu *cpu; /* atomic; NULL also while it is held during start-up, or by a try */
+	unsigned depth;
+} mmio_holder;
+
+/* As mmio_lock(), but only if nobody has it, the caller included. */
+static inline bool mmio_lock_if_free(const struct cpu *self)
+{
+	if (!spinlock_try(&mmio_tickets))
+		return false;
+	__atomic_store_n(&mmio_holder.cpu, self, __ATOMIC_RELAXED);
+	mmio_holder.depth = 1;
+	return true;
+}
+
 /* The instruction that EXIT_STEP asked for is over, or will not be: close the pages. Context: exit
  * handler. */
 void mmio_step_end(struct vcpu *v);

@@ -1,10 +1,10 @@
-/* Loads and stores to emulated memory that were performed before: performed without decoding anew.
- */
+/* Accesses to emulated memory that were performed before: performed without decoding anew. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "core/vm/mmio_again.h"
 #include "core/vm/emulate.h"
 #include "core/vm/gmem.h"
 #include "core/vm/insn/decode.h"
+#include "core/vm/mmio.h"
 #include "core/vmm_ops.h"
 #include "core/x86/cpu.h"
 #include "core/x86/percpu.h"
@@ -19,33 +19,38 @@ struct walk {
 	uint64_t page, gpa; /* of the page's first byte: linear, guest-physical */
 };
 
+#define NO_RIP (UINT64_C(1) << 63) /* not canonical */
+
 /*
- * A MOV of 4 or 8 bytes in 64-bit mode, between a register (or from an immediate) and one range. It
- * does the same again when the guest's registers of paging are the same, when every entry of the
+ * An instruction in 64-bit mode whose one memory operand lies in one range (insn_effects()). It
+ * does the same again when what decides about translation is the same, when every entry of the
  * walks to its bytes and to its operand is, and its bytes are. None of the entries has a flag to
  * set: the walks were fit for the cache of walks (core/vm/walkcache.h). Operands are aligned, so
- * there is no page to cross, and nothing to check alignment of.
+ * there is no page to cross, and nothing to check alignment of. Changed under the lock.
  */
 static struct again {
-	uint64_t rip;
-	bool kept;
-	bool write, ac;
-	uint8_t size, length;
-	uint8_t reg; /* INSN_REG_NONE: the immediate */
-	uint8_t cpl;
-	uint32_t cs; /* attributes, as the vendor has them */
-	uint64_t imm;
-	struct insn_mem mem;
-	uint64_t cr0, cr3, cr4, efer;
+	uint64_t rip; /* atomic; NO_RIP: nothing is kept */
+	uint8_t does; /* insn_effects() */
+	uint8_t size;
+	uint64_t mask; /* of `size` bytes */
+	uint8_t reg;   /* the other operand; INSN_REG_NONE: no register */
+	struct insn insn;
+	struct translation translation;
+	uint64_t rflags; /* AC; RF is 0 */
 	const volatile uint8_t *code;
 	uint64_t bytes[2];
 	struct walk fetch, data;
 	const struct mmio_range *range;
-} entries[ENTRIES];
+} entries[ENTRIES] = {[0 ... ENTRIES - 1] = {.rip = NO_RIP}};
 
 static struct again *place_of(uint64_t rip)
 {
 	return &entries[(rip ^ rip >> 4) % ENTRIES];
+}
+
+static void keep(struct again *a, uint64_t rip)
+{
+	__atomic_store_n(&a->rip, rip, __ATOMIC_RELAXED);
 }
 
 static inline uint64_t word_at(const volatile uint8_t *p)
@@ -82,60 +87,84 @@ static inline uint64_t operand_at(struct vcpu *v, const struct insn_mem *m, uint
 	return la;
 }
 
-bool mmio_again(struct vcpu *v, const struct mem_fault *f)
+/* Under the lock. */
+static inline bool again(struct vcpu *v, const struct mem_fault *f, const struct again *a,
+			 uint64_t rip)
 {
-	uint64_t rip = vmm_ops->reg(v, REG_RIP), rflags, la, value;
-	const struct again *a = place_of(rip);
-	struct gwalk_cpu now;
-	uint64_t pdpte[4];
+	struct insn_values x = {.mem = 0};
+	struct translation now;
+	uint64_t la;
 
-	__asm__("" : "+r"(a)); /* one register, not an address worked out at each use */
-	if (!a->kept || a->rip != rip || f->delivery || f->walk || v->step.active)
+	if (a->rip != rip || f->delivery || f->walk || v->step.active)
 		return false;
-	rflags = vmm_ops->reg(v, REG_RFLAGS);
-	vmm_ops->paging(v, &now, pdpte);
-	if (((now.cr0 ^ a->cr0) | (now.cr3 ^ a->cr3) | (now.cr4 ^ a->cr4) | (now.efer ^ a->efer) |
-	     (now.cpl ^ a->cpl) | (vmm_ops->cs_attributes(v) ^ a->cs) | (rflags & RFLAGS_RF)) ||
-	    !(rflags & RFLAGS_AC) == a->ac)
+	x.flags = vmm_ops->reg(v, REG_RFLAGS);
+	vmm_ops->translation(v, &now);
+	if (((now.cr0 ^ a->translation.cr0) | (now.cr3 ^ a->translation.cr3) |
+	     (now.cr4 ^ a->translation.cr4) | (now.efer ^ a->translation.efer) |
+	     (now.cs ^ a->translation.cs) | (now.cpl ^ a->translation.cpl) |
+	     ((x.flags ^ a->rflags) & (RFLAGS_AC | RFLAGS_RF))))
 		return false;
-	la = operand_at(v, &a->mem, rip + a->length);
+	la = operand_at(v, &a->insn.mem, rip + a->insn.length);
 	if (align_down(la, PAGE_SIZE) != a->data.page || la & (a->size - 1u) ||
 	    align_down(f->gpa.a, PAGE_SIZE) != a->data.gpa ||
 	    (walk_differs(&a->fetch) | walk_differs(&a->data) | code_differs(a)))
 		return false;
 	const struct mmio_range *r = a->range;
-	uint64_t gpa = a->data.gpa | (la & PAGE_MASK);
-	unsigned length = a->length, size = a->size;
+	uint64_t offset = (a->data.gpa | (la & PAGE_MASK)) - r->base;
+	unsigned size = a->size;
 
-	if (gpa - r->base > r->size - size) /* also when it lies below */
+	if (offset > r->size - size) /* also when it lies below */
 		return false;
-	/* a handler may move the range, and with it this entry is gone */
-	if (a->write) {
-		value = a->reg == INSN_REG_NONE ? a->imm : emulate_gpr(v, a->reg);
-		r->ops->write(r->arg, gpa - r->base, size, size == 4 ? (uint32_t)value : value);
-	} else {
-		unsigned reg = a->reg;
+	/* a handler may move the range, and with it this entry is gone; both accesses belong to one
+	 * instruction, and go to the same device */
+	const struct mmio_ops *ops = r->ops;
+	void *arg = r->arg;
 
-		if (r->ops->read(r->arg, gpa - r->base, size, &value) != 0)
-			value = UINT64_MAX;
-		emulate_set_gpr(v, reg, size == 4 ? (uint32_t)value : value);
+	if (a->does & INSN_READS) {
+		if (ops->read(arg, offset, size, &x.mem) != 0)
+			x.mem = UINT64_MAX;
+		x.mem &= a->mask;
 	}
-	vmm_ops->advance(v, length);
+	if (a->reg != INSN_REG_NONE)
+		x.reg = emulate_gpr(v, a->reg);
+	insn_apply(&a->insn, &x);
+	if (a->does & INSN_WRITES)
+		ops->write(arg, offset, size, x.mem);
+	if (a->does & INSN_SETS_REG)
+		emulate_set_gpr(v, a->reg, x.reg);
+	if (a->does & INSN_SETS_FLAGS)
+		vmm_ops->set_reg(v, REG_RFLAGS, x.flags);
+	vmm_ops->advance(v, a->insn.length);
 	return true;
+}
+
+bool mmio_again(struct vcpu *v, const struct mem_fault *f)
+{
+	uint64_t rip = vmm_ops->reg(v, REG_RIP);
+	struct again *a = place_of(rip);
+	bool done;
+
+	__asm__("" : "+r"(a)); /* one register, not an address worked out at each use */
+	if (__atomic_load_n(&a->rip, __ATOMIC_RELAXED) != rip || !mmio_lock_if_free(this_cpu()))
+		return false;
+	done = again(v, f, a, rip);
+	if (done)
+		v->stuck.count = 0;
+	mmio_unlock();
+	return done;
 }
 
 bool mmio_again_fits(struct vcpu *v, const struct insn *insn, uint64_t *la)
 {
 	const struct insn_operand *other = insn->dst.where == INSN_MEM ? &insn->src : &insn->dst;
+	bool elsewhere = insn->op >= INSN_OP_BT && insn->op <= INSN_OP_BTC &&
+			 other->where == INSN_REG; /* the bit's number is part of the address */
 
-	if (insn->op != INSN_OP_MOV || insn->mode != INSN_MODE64 || insn->rep || insn->lock ||
-	    (insn->dst.where != INSN_MEM && insn->src.where != INSN_MEM) ||
-	    (other->where != INSN_REG && other->where != INSN_IMM) ||
-	    (insn->dst.size != 4 && insn->dst.size != 8) || insn->dst.size != insn->src.size ||
+	if (insn->mode != INSN_MODE64 || !insn_effects(insn) || elsewhere ||
 	    insn->mem.address_size != 8 || insn->mem.seg >= INSN_FS)
 		return false;
 	*la = operand_at(v, &insn->mem, vmm_ops->reg(v, REG_RIP) + insn->length);
-	return !(*la & (insn->dst.size - 1u));
+	return !(*la & (insn_memory_size(insn) - 1u));
 }
 
 /* One that was made with other registers is of no use. */
@@ -162,20 +191,20 @@ void mmio_again_learn(struct vcpu *v, const struct insn *insn, const uint8_t byt
 		      uint64_t rip, uint64_t la, struct mmio_ranges *ranges)
 {
 	const struct walkcache *walks = &this_cpu()->walks;
-	bool write = insn->dst.where == INSN_MEM;
-	const struct insn_operand *other = write ? &insn->src : &insn->dst;
-	unsigned size = insn->dst.size;
+	const struct insn_operand *other = insn->dst.where == INSN_MEM ? &insn->src : &insn->dst;
+	unsigned size = insn_memory_size(insn), does = insn_effects(insn);
+	uint64_t rflags = vmm_ops->reg(v, REG_RFLAGS), pdpte[4], gpa;
 	struct again *a = place_of(rip);
-	struct gwalk_cpu now = {.ac = vmm_ops->reg(v, REG_RFLAGS) & RFLAGS_AC};
-	uint64_t pdpte[4], gpa;
+	struct gwalk_cpu now = {.ac = rflags & RFLAGS_AC};
 
-	a->kept = false;
+	keep(a, NO_RIP);
 	vmm_ops->paging(v, &now, pdpte);
 	if (!(now.efer & EFER_LMA) || now.cr4 & (CR4_PKE | CR4_PKS))
 		return; /* keys are more to compare */
 	if (!walk_learn(&a->fetch, walkcache_get(walks, GVA(rip), GWALK_FETCH), &now) ||
-	    !walk_learn(&a->data, walkcache_get(walks, GVA(la), write ? GWALK_WRITE : GWALK_READ),
-			&now))
+	    !walk_learn(
+		&a->data,
+		walkcache_get(walks, GVA(la), does & INSN_WRITES ? GWALK_WRITE : GWALK_READ), &now))
 		return;
 	gpa = a->fetch.gpa | (rip & PAGE_MASK);
 	a->code = gmem_at(GPA(gpa), sizeof(a->bytes));
@@ -187,27 +216,20 @@ void mmio_again_learn(struct vcpu *v, const struct insn *insn, const uint8_t byt
 	a->range = mmio_range_at(ranges, gpa);
 	if (!a->range || a->range->first || a->range->size < size ||
 	    gpa - a->range->base > a->range->size - size ||
-	    (!write && a->range->mode == MMIO_WRITES))
+	    (does & INSN_READS && a->range->mode == MMIO_WRITES))
 		return;
-	a->write = write;
-	a->ac = now.ac;
+	a->insn = *insn;
+	a->does = (uint8_t)does;
 	a->size = (uint8_t)size;
-	a->length = insn->length;
+	a->mask = UINT64_MAX >> (64 - 8 * size);
 	a->reg = other->where == INSN_REG ? other->reg : INSN_REG_NONE;
-	a->imm = insn->imm;
-	a->mem = insn->mem;
-	a->cpl = now.cpl;
-	a->cs = vmm_ops->cs_attributes(v);
-	a->cr0 = now.cr0;
-	a->cr3 = now.cr3;
-	a->cr4 = now.cr4;
-	a->efer = now.efer;
-	a->rip = rip;
-	a->kept = true;
+	vmm_ops->translation(v, &a->translation);
+	a->rflags = rflags & RFLAGS_AC;
+	keep(a, rip);
 }
 
 void mmio_again_forget(void)
 {
 	for (unsigned i = 0; i < ENTRIES; i++)
-		entries[i].kept = false;
+		keep(&entries[i], NO_RIP);
 }

@@ -1,5 +1,4 @@
-/* Loads and stores to emulated memory that were performed before: performed without decoding anew.
- */
+/* Accesses to emulated memory that were performed before: performed without decoding anew. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #pragma once
 #include <stdbool.h>
@@ -9,14 +8,15 @@
 
 struct insn;
 
-/* Context of all: mmio_lock() held. */
-
 /*
- * Perform the instruction that exited, if it is a MOV that is kept and everything that it depends
- * on stands as it did: registers of paging, the entries of both page walks, the bytes. False:
- * nothing was done. RIP is advanced.
+ * Perform the instruction that exited if it is kept and everything that it depends on stands as it
+ * did: registers of paging, the entries of both page walks, the bytes. RIP is advanced. False:
+ * nothing was done, maybe because the lock is not free. Context: exit handler; takes mmio_lock().
  */
 bool mmio_again(struct vcpu *v, const struct mem_fault *f);
+
+/* Context of the others: mmio_lock() held. */
+
 /*
  * Is the exiting guest's instruction one that could be kept? Then *la is where its operand is.
  * Before it is performed.

@@ -17,18 +17,16 @@ static struct device {
 	int id; /* of the range; 0: free */
 	enum mmio_mode mode;
 	uint64_t base, size;
-	bool through;           /* the handlers work on the memory itself */
-	uint32_t reads, writes; /* calls of the handlers */
-	uint8_t bytes[BYTES];
+	bool through;                            /* the handlers work on the memory itself */
+	uint32_t reads, writes;                  /* calls of the handlers */
+	uint8_t bytes[BYTES + sizeof(uint64_t)]; /* reads take words */
 } devices[DEVICES];
 
 static int test_read(void *arg, uint64_t offset, unsigned size, uint64_t *value)
 {
 	struct device *d = arg;
 
-	*value = 0;
-	for (unsigned i = size; i-- > 0;)
-		*value = *value << 8 | d->bytes[offset + i];
+	__builtin_memcpy(value, d->bytes + offset, sizeof(*value)); /* more than `size` */
 	if (d->through)
 		gmem_phys_read(GPA(d->base + offset), size, value);
 	d->reads++;
@@ -39,8 +37,19 @@ static void test_write(void *arg, uint64_t offset, unsigned size, uint64_t value
 {
 	struct device *d = arg;
 
-	for (unsigned i = 0; i < size; i++)
-		d->bytes[offset + i] = (uint8_t)(value >> (8 * i));
+	switch (size) {
+	case 8:
+		__builtin_memcpy(d->bytes + offset, &value, 8);
+		break;
+	case 4:
+		__builtin_memcpy(d->bytes + offset, &value, 4);
+		break;
+	case 2:
+		__builtin_memcpy(d->bytes + offset, &value, 2);
+		break;
+	default:
+		d->bytes[offset] = (uint8_t)value;
+	}
 	if (d->mode == MMIO_WRITES || d->through) /* where reads find it */
 		gmem_phys_write(GPA(d->base + offset), size, value);
 	d->writes++;

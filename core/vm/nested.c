@@ -11,6 +11,7 @@
 #include "core/string.h"
 #include "core/vm/emulate.h"
 #include "core/vm/mmio.h"
+#include "core/vm/mmio_again.h"
 #include "core/vm/mtrr.h"
 #include "core/vm/nmi.h"
 #include "core/vmm_ops.h"
@@ -400,7 +401,7 @@ bool nested_is_open(gpa_t gpa, bool write)
 	return !t || (!write && t->perm & PT_R);
 }
 
-enum exit_result nested_fault(struct vcpu *v, const struct mem_fault *f)
+static __attribute__((noinline)) enum exit_result fault(struct vcpu *v, const struct mem_fault *f)
 {
 	const struct trap *t = trap_at(__atomic_load_n(&traps, __ATOMIC_ACQUIRE), f->gpa.a);
 
@@ -418,6 +419,12 @@ enum exit_result nested_fault(struct vcpu *v, const struct mem_fault *f)
 		emulate_exception(v, 13, 0);
 	}
 	return EXIT_RESUME;
+}
+
+/* An instruction that was performed before was trapped then, and is again. */
+enum exit_result nested_fault(struct vcpu *v, const struct mem_fault *f)
+{
+	return mmio_again(v, f) ? EXIT_RESUME : fault(v, f);
 }
 
 void nested_types_changed(const struct mtrr_range *range, unsigned count)

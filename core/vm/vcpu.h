@@ -165,6 +165,12 @@ struct vcpu {
 		uint32_t exceptions;  /* AMD-V: those that were intercepted before */
 	} step;
 
+	/* exits in a row at one place that came to nothing (core/vm/mmio.c) */
+	struct {
+		uint64_t rip;
+		uint32_t count;
+	} stuck;
+
 	uint32_t exit_count[176]; /* per vendor row of the exit table; wraps */
 	uint64_t refused_writes;  /* guest writes into the VMM's region that were dropped */
 };

@@ -11,6 +11,16 @@ struct cpu_caps;
 struct gwalk_cpu;
 
 /*
+ * What decides how the guest's code is read and its linear addresses are translated, as the
+ * vendor's own structures have it: the same values mean the same. Protection keys are left out.
+ */
+struct translation {
+	uint64_t cr0, cr3, cr4, efer;
+	uint32_t cs;  /* attributes of CS; not 0 */
+	uint32_t cpl; /* or what it follows from */
+};
+
+/*
  * One const struct per vendor, chosen once. Functions run on the CPU whose vcpu they get, between
  * its exit and its next entry, unless they say otherwise; none blocks.
  */
@@ -53,8 +63,8 @@ struct vmm_ops {
 	uint64_t (*cr)(const struct vcpu *v, unsigned n);
 	unsigned (*cpl)(const struct vcpu *v);
 	void (*seg)(const struct vcpu *v, enum seg seg, struct seg_state *s);
-	/* Attributes of CS as the vendor's own structure has them, to compare with later; not 0. */
-	uint32_t (*cs_attributes)(const struct vcpu *v);
+	/* To compare with later. */
+	void (*translation)(const struct vcpu *v, struct translation *t);
 	/* For a walk of the guest's page tables: CR0, CR3, CR4, EFER, CPL, PKRS; pdpte, which then
 	 * points to `buffer`, where the CPU keeps PDPTEs. The rest of *cpu stays as it is. */
 	void (*paging)(const struct vcpu *v, struct gwalk_cpu *cpu, uint64_t buffer[4]);

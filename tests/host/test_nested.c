@@ -158,6 +158,13 @@ enum exit_result emulate_gp(struct vcpu *v)
 	return EXIT_RESUME;
 }
 
+bool mmio_again(struct vcpu *v, const struct mem_fault *f)
+{
+	(void)v;
+	(void)f;
+	return false;
+}
+
 enum exit_result mmio_no_memory(struct vcpu *v)
 {
 	(void)v;

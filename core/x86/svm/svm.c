@@ -191,9 +191,16 @@ static void svm_seg(const struct vcpu *v, enum seg i, struct seg_state *s)
 	*s = (struct seg_state){g->selector, g->attrib, g->limit, g->base};
 }
 
-static uint32_t svm_cs_attributes(const struct vcpu *v)
+static void svm_translation(const struct vcpu *v, struct translation *t)
 {
-	return svm_vmcb(v)->save.cs.attrib;
+	const struct vmcb_save *g = &svm_vmcb(v)->save;
+
+	*t = (struct translation){.cr0 = g->cr0,
+				  .cr3 = g->cr3,
+				  .cr4 = g->cr4,
+				  .efer = g->efer,
+				  .cs = g->cs.attrib,
+				  .cpl = g->cpl};
 }
 
 static void svm_state_get(struct vcpu *v, struct vcpu_state *s)
@@ -363,7 +370,7 @@ const struct vmm_ops vmm_ops_svm = {
     .cr = svm_cr,
     .cpl = svm_cpl,
     .seg = svm_seg,
-    .cs_attributes = svm_cs_attributes,
+    .translation = svm_translation,
     .paging = svm_paging,
     .inject = svm_inject,
     .pending_event = svm_pending_event,

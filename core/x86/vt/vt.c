@@ -368,10 +368,16 @@ static void vt_seg(const struct vcpu *v, enum seg i, struct seg_state *s)
 	};
 }
 
-static uint32_t vt_cs_attributes(const struct vcpu *v)
+/* The masks of CR0 and CR4 are constant, so what the guest sees of them needs no look. */
+static void vt_translation(const struct vcpu *v, struct translation *t)
 {
 	(void)v;
-	return vt_read32(VMCS_GUEST_CS_ACCESS_RIGHTS);
+	t->cr0 = vt_read(VMCS_GUEST_CR0);
+	t->cr3 = vt_read(VMCS_GUEST_CR3);
+	t->cr4 = vt_read(VMCS_GUEST_CR4);
+	t->efer = vt_read(VMCS_GUEST_EFER);
+	t->cs = vt_read32(VMCS_GUEST_CS_ACCESS_RIGHTS);
+	t->cpl = vt_read32(VMCS_GUEST_SS_ACCESS_RIGHTS);
 }
 
 static void seg_write(enum seg i, const struct seg_state *s)
@@ -625,7 +631,7 @@ const struct vmm_ops vmm_ops_vt = {
     .cr = vt_cr,
     .cpl = vt_cpl,
     .seg = vt_seg,
-    .cs_attributes = vt_cs_attributes,
+    .translation = vt_translation,
     .paging = vt_paging,
     .inject = vt_inject,
     .pending_event = vt_pending_event,

@@ -1,5 +1,5 @@
 /*
- * The same loads and stores again and again, at one RIP, while what they depend on changes:
+ * The same accesses again and again, at one RIP, while what they depend on changes:
  * registers, page tables, the code itself. On a machine whose VMM has a device there (word
  * device=1; core/vm/mmio_test.c) nothing is different: it may remember an instruction, but not use
  * what it remembers when anything has changed (SDM 3A 4.10.4.3, 9.1.3).
@@ -126,6 +126,89 @@ static void forms(void)
 		CHECK_EQ(at64(p + 16), 0x11223344, "immediate-64 %lu", i);
 		CHECK_EQ(at64(p + 24), 0, "behind %lu", i);
 	}
+}
+
+static uint64_t run_with_flags(uint64_t rax, const uint8_t *at, uint64_t *flags)
+{
+	__asm__ volatile("pushq %[flags]\n\t"
+			 "popfq\n\t"
+			 "call *%[code]\n\t"
+			 "pushfq\n\t"
+			 "popq %[flags]"
+			 : "+a"(rax), [flags] "+r"(*flags)
+			 : "d"(at), "S"(UINT64_C(0)), [code] "r"(code)
+			 : "memory", "cc");
+	return rax;
+}
+
+#define AF     0x10u
+#define STATUS 0x8d5u /* CF, PF, AF, ZF, SF, OF */
+
+/* Forms that change memory or compare it, and parts of registers: the CPU does the same on memory
+ * that is no device. AF is undefined behind logical ones. */
+static void updates(void)
+{
+	enum { R = 1, W = 2, LOGIC = 4 };
+	static const struct {
+		const char *name, *bytes; /* on (%rdx,%rsi) */
+		uint8_t n, does;
+	} form[] = {
+	    {"add-imm", "\x83\x04\x32\x7f", 4, R | W},
+	    {"add-al", "\x00\x04\x32", 3, R | W},
+	    {"adc-rax", "\x48\x11\x04\x32", 4, R | W},
+	    {"sub-ax", "\x66\x29\x04\x32", 4, R | W},
+	    {"sbb-eax", "\x19\x04\x32", 3, R | W},
+	    {"and-eax", "\x21\x04\x32", 3, R | W | LOGIC},
+	    {"or-to-eax", "\x0b\x04\x32", 3, R | LOGIC},
+	    {"xor-rax", "\x48\x31\x04\x32", 4, R | W | LOGIC},
+	    {"cmp-eax", "\x39\x04\x32", 3, R},
+	    {"cmp-al-first", "\x3a\x04\x32", 3, R},
+	    {"test-ax", "\x66\x85\x04\x32", 4, R | LOGIC},
+	    {"inc", "\xff\x04\x32", 3, R | W},
+	    {"dec-byte", "\xfe\x0c\x32", 3, R | W},
+	    {"neg-64", "\x48\xf7\x1c\x32", 4, R | W},
+	    {"not", "\xf7\x14\x32", 3, R | W},
+	    {"xchg-eax", "\x87\x04\x32", 3, R | W},
+	    {"xadd-ah", "\x0f\xc0\x24\x32", 4, R | W},
+	    {"lock-add", "\xf0\x01\x04\x32", 4, R | W},
+	    {"bts-imm", "\x0f\xba\x2c\x32\x05", 5, R | W},
+	    {"bt-imm", "\x0f\xba\x24\x32\x1f", 5, R},
+	    {"movzx-byte", "\x0f\xb6\x04\x32", 4, R},
+	    {"movsx-word", "\x48\x0f\xbf\x04\x32", 5, R},
+	    {"movsxd", "\x48\x63\x04\x32", 4, R},
+	    {"load-ah", "\x8a\x24\x32", 3, R},
+	    {"load-ax", "\x66\x8b\x04\x32", 4, R},
+	    {"store-ah", "\x88\x24\x32", 3, W},
+	    {"setc", "\x0f\x92\x04\x32", 4, W},
+	    {"cmovs-eax", "\x0f\x48\x04\x32", 4, R},
+	};
+	uint32_t reads = 0, writes = 0;
+	uint64_t bits = 0x9e3779b97f4a7c15;
+
+	for (unsigned i = 0; i < sizeof(plain); i++)
+		pages[0][i] = plain[i] = (uint8_t)(bits >> i % 57);
+	put(ALL, pages[0], 4096);
+	for (unsigned f = 0; f < sizeof(form) / sizeof(form[0]); f++) {
+		uint64_t shown = form[f].does & LOGIC ? STATUS & ~AF : STATUS;
+
+		write_code(form[f].bytes, form[f].n);
+		for (uint64_t i = 0; i < TIMES; i++) {
+			uint64_t at = (f * TIMES + i) * 16, rax = bits = bits * 5 + 1,
+				 flags = (bits & STATUS) | 2, want_flags = flags;
+			uint64_t got = run_with_flags(rax, pages[0] + at, &flags),
+				 want = run_with_flags(rax, plain + at, &want_flags);
+
+			CHECK_EQ(got, want, "%s RAX %lu", form[f].name, i);
+			CHECK_EQ(flags & shown, want_flags & shown, "%s flags %lu", form[f].name,
+				 i);
+		}
+		reads += form[f].does & R ? TIMES : 0;
+		writes += form[f].does & W ? TIMES : 0;
+	}
+	check_counts(reads, writes, "updates");
+	end(0);
+	for (unsigned i = 0; i < sizeof(plain); i += 8)
+		CHECK_EQ(at64(pages[0] + i), at64(plain + i), "updates at %#x", i);
 }
 
 /* One virtual page leads to the device's first page, to its second, and to plain memory. */
@@ -289,6 +372,7 @@ GUEST_CASE(mmio_again, "SDM 2B MOV; SDM 3A 4.10.4.3, 9.1.3; SDM 3B 18.3.1.4")
 	}
 	code = page_alloc();
 	forms();
+	updates();
 	page_tables();
 	rights();
 	self_modifying();
