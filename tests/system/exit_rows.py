@@ -39,7 +39,6 @@ UNREACHED = [
     ("*", "INVALID", "a refused entry is a mistake of the VMM's; audits find it before: test_audit.py::test_rule_is_named"),
     ("qemu-*", "INVD", "QEMU looks it up as WBINVD, which is not asked for"),
     ("qemu-*", "XSETBV", "QEMU knows no such exit"),
-    ("bochs-amdv", "INVD", "the case that executes it is left out there: test_bench.py::test_no_exit_grows"),
 ]
 
 
