@@ -30,7 +30,7 @@ def test_code_and_constants(place):
     out = [*(name for name, _ in place.leave_out), *SUMS_OUT]
     memory = guestkernel.run(f"guest-sums-{place.name}-bare", "case=none", bare=True, **dict(place.options) | {"net": "none"}).memory
     ram = ",".join(f"{a:#x}-{b:#x}" for a, b, kind in memory if kind == 1)
-    report = guestkernel.run(f"guest-sums-{place.name}", f"{place.words} calls=1 ram={ram}", out, elf=debugimage.ELF,
+    report = guestkernel.run(f"guest-sums-{place.name}", f"{place.words} sums=1 ram={ram}", out, elf=debugimage.ELF,
                              **dict(place.options) | {"net": "none"})
     wrong = [f"{name}: {at} {got} {want}" for name, case in report.cases.items() for what, (at, got, want) in case.fails.items()
              if what.startswith("the VMM's code")]

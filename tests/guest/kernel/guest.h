@@ -59,7 +59,7 @@ void region_check(const struct region *r, const char *name);
 /* case_skip() with this reason when there is no VMM. */
 void vmm_only(const char *reason);
 /* A sum over the VMM's code and constants, which the runner compares before and after each case; 0
- * without the word calls=1 and the debug image. */
+ * without the word sums=1 and the debug image. */
 uint64_t vmm_sum(void);
 
 /* ---- cases and checks ---- */

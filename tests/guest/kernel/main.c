@@ -274,7 +274,7 @@ static void run(const struct guest_case *c, unsigned results[6])
 		page_reset();
 		trap_reset();
 	}
-	if (word_number("calls", 0)) {
+	if (word_number("sums", 0)) {
 		CHECK(sum, "the VMM's code and constants have a sum");
 		CHECK_EQ(vmm_sum(), sum, "the VMM's code and constants");
 	}

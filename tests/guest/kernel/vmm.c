@@ -50,7 +50,7 @@ uint64_t vmm_sum(void)
 {
 	uint64_t number, sum = 0;
 
-	if (!word_number("calls", 0))
+	if (!word_number("sums", 0))
 		return 0;
 	number = vmm_call(0, (uintptr_t) "test_sum", &sum, 0);
 	return number && vmm_call(number, 0, &sum, 0) == 0 ? sum : 0;
