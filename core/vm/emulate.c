@@ -96,11 +96,6 @@ int emulate_length(struct vcpu *v, enum insn_kind kind, struct insn_fields *fiel
 	return insn_length(kind, bytes, n, emulate_mode(v), fields);
 }
 
-uint64_t emulate_gpr(struct vcpu *v, unsigned reg)
-{
-	return reg == GPR_RSP ? vmm_ops->reg(v, REG_RSP) : v->gpr[reg];
-}
-
 void emulate_set_gpr(struct vcpu *v, unsigned reg, uint64_t value)
 {
 	if (reg == GPR_RSP)

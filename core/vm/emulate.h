@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include "core/vm/insn/length.h"
 #include "core/vm/vcpu.h"
+#include "core/vmm_ops.h"
 
 /*
  * Deliver an exception with an error code (pass 0 where the vector has none) instead of the
@@ -37,5 +38,9 @@ enum insn_mode emulate_mode(struct vcpu *v);
  */
 int emulate_length(struct vcpu *v, enum insn_kind kind, struct insn_fields *fields);
 /* General registers of the exiting guest by ModRM number, RSP included. */
-uint64_t emulate_gpr(struct vcpu *v, unsigned reg);
+static inline uint64_t emulate_gpr(struct vcpu *v, unsigned reg)
+{
+	return reg == GPR_RSP ? vmm_ops->reg(v, REG_RSP) : v->gpr[reg];
+}
+
 void emulate_set_gpr(struct vcpu *v, unsigned reg, uint64_t value);

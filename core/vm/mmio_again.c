@@ -36,7 +36,6 @@ static struct again {
 	uint8_t reg;   /* the other operand; INSN_REG_NONE: no register */
 	struct insn insn;
 	struct translation translation;
-	uint64_t rflags; /* AC; RF is 0 */
 	const volatile uint8_t *code;
 	uint64_t bytes[2];
 	struct walk fetch, data;
@@ -89,22 +88,19 @@ static inline uint64_t operand_at(struct vcpu *v, const struct insn_mem *m, uint
 
 /* Under the lock. */
 static inline bool again(struct vcpu *v, const struct mem_fault *f, const struct again *a,
-			 uint64_t rip)
+			 const struct translation *now)
 {
-	struct insn_values x = {.mem = 0};
-	struct translation now;
+	struct insn_values x = {.flags = now->rflags};
 	uint64_t la;
 
-	if (a->rip != rip || f->delivery || f->walk || v->step.active)
+	if (a->rip != now->rip || f->delivery || f->walk || v->step.active)
 		return false;
-	x.flags = vmm_ops->reg(v, REG_RFLAGS);
-	vmm_ops->translation(v, &now);
-	if (((now.cr0 ^ a->translation.cr0) | (now.cr3 ^ a->translation.cr3) |
-	     (now.cr4 ^ a->translation.cr4) | (now.efer ^ a->translation.efer) |
-	     (now.cs ^ a->translation.cs) | (now.cpl ^ a->translation.cpl) |
-	     ((x.flags ^ a->rflags) & (RFLAGS_AC | RFLAGS_RF))))
+	if (((now->cr0 ^ a->translation.cr0) | (now->cr3 ^ a->translation.cr3) |
+	     (now->cr4 ^ a->translation.cr4) | (now->efer ^ a->translation.efer) |
+	     (now->cs ^ a->translation.cs) | (now->cpl ^ a->translation.cpl) |
+	     ((now->rflags ^ a->translation.rflags) & (RFLAGS_AC | RFLAGS_RF))))
 		return false;
-	la = operand_at(v, &a->insn.mem, rip + a->insn.length);
+	la = operand_at(v, &a->insn.mem, now->rip + a->insn.length);
 	if (align_down(la, PAGE_SIZE) != a->data.page || la & (a->size - 1u) ||
 	    align_down(f->gpa.a, PAGE_SIZE) != a->data.gpa ||
 	    (walk_differs(&a->fetch) | walk_differs(&a->data) | code_differs(a)))
@@ -140,14 +136,16 @@ static inline bool again(struct vcpu *v, const struct mem_fault *f, const struct
 
 bool mmio_again(struct vcpu *v, const struct mem_fault *f)
 {
-	uint64_t rip = vmm_ops->reg(v, REG_RIP);
-	struct again *a = place_of(rip);
+	struct translation now;
+	struct again *a;
 	bool done;
 
+	vmm_ops->translation(v, &now);
+	a = place_of(now.rip);
 	__asm__("" : "+r"(a)); /* one register, not an address worked out at each use */
-	if (__atomic_load_n(&a->rip, __ATOMIC_RELAXED) != rip || !mmio_lock_if_free(this_cpu()))
+	if (__atomic_load_n(&a->rip, __ATOMIC_RELAXED) != now.rip || !mmio_lock_if_free(this_cpu()))
 		return false;
-	done = again(v, f, a, rip);
+	done = again(v, f, a, &now);
 	if (done)
 		v->stuck.count = 0;
 	mmio_unlock();
@@ -224,7 +222,7 @@ void mmio_again_learn(struct vcpu *v, const struct insn *insn, const uint8_t byt
 	a->mask = UINT64_MAX >> (64 - 8 * size);
 	a->reg = other->where == INSN_REG ? other->reg : INSN_REG_NONE;
 	vmm_ops->translation(v, &a->translation);
-	a->rflags = rflags & RFLAGS_AC;
+	a->translation.rflags = rflags & RFLAGS_AC; /* without RF */
 	keep(a, rip);
 }
 

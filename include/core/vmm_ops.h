@@ -11,10 +11,12 @@ struct cpu_caps;
 struct gwalk_cpu;
 
 /*
- * What decides how the guest's code is read and its linear addresses are translated, as the
- * vendor's own structures have it: the same values mean the same. Protection keys are left out.
+ * RIP and RFLAGS, and what decides how the guest's code is read and its linear addresses are
+ * translated, as the vendor's own structures have it: the same values mean the same. Protection
+ * keys are left out.
  */
 struct translation {
+	uint64_t rip, rflags;
 	uint64_t cr0, cr3, cr4, efer;
 	uint32_t cs;  /* attributes of CS; not 0 */
 	uint32_t cpl; /* or what it follows from */

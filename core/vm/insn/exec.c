@@ -147,7 +147,8 @@ static uint64_t swap_bytes(uint64_t v, unsigned size)
 
 /* Result of an operation on the destination's old value `a` and `b`; the new RFLAGS go to *flags.
  */
-static uint64_t compute(unsigned op, uint64_t a, uint64_t b, unsigned size, uint64_t *flags)
+static inline __attribute__((always_inline)) uint64_t compute(unsigned op, uint64_t a, uint64_t b,
+							      unsigned size, uint64_t *flags)
 {
 	uint64_t f = *flags, carry = f & CF, changed = STATUS, carries = 0, r, bit;
 

@@ -195,7 +195,9 @@ static void svm_translation(const struct vcpu *v, struct translation *t)
 {
 	const struct vmcb_save *g = &svm_vmcb(v)->save;
 
-	*t = (struct translation){.cr0 = g->cr0,
+	*t = (struct translation){.rip = g->rip,
+				  .rflags = g->rflags,
+				  .cr0 = g->cr0,
 				  .cr3 = g->cr3,
 				  .cr4 = g->cr4,
 				  .efer = g->efer,

@@ -372,6 +372,8 @@ static void vt_seg(const struct vcpu *v, enum seg i, struct seg_state *s)
 static void vt_translation(const struct vcpu *v, struct translation *t)
 {
 	(void)v;
+	t->rip = vt_read(VMCS_GUEST_RIP);
+	t->rflags = vt_read(VMCS_GUEST_RFLAGS);
 	t->cr0 = vt_read(VMCS_GUEST_CR0);
 	t->cr3 = vt_read(VMCS_GUEST_CR3);
 	t->cr4 = vt_read(VMCS_GUEST_CR4);
