@@ -7,6 +7,7 @@
 #include "core/errno.h"
 #include "core/panic.h"
 #include "core/string.h"
+#include "core/thread.h"
 #include "core/vm/handover.h"
 #include "core/vm/startup.h"
 #include "core/vm/sysmsr.h"
@@ -77,12 +78,21 @@ static bool has_sources(void)
 	return this_cpu()->index == SOURCE_CPU && source_count;
 }
 
+static bool unexplained, served; /* the boot CPU's own: has a look found something, lately? */
+
+bool nmi_is_unexplained(void)
+{
+	return unexplained;
+}
+
 /* Serve the devices of the VMM's own, after `seen` NMIs; true: one of them had a cause. */
 static bool look_at_sources(uint32_t seen)
 {
 	bool found = false;
 	uint32_t to_come = 0;
 
+	if (has_sources())
+		unexplained = seen > 0;
 	for (unsigned i = 0; has_sources() && i < source_count; i++) {
 		enum nmi_cause cause = sources[i].look(sources[i].arg);
 
@@ -93,6 +103,8 @@ static bool look_at_sources(uint32_t seen)
 		early.count += to_come - seen;
 		early.last_us = clock_us();
 	}
+	if (found)
+		served = true;
 	return found;
 }
 
@@ -183,6 +195,18 @@ static bool claim_kick(uint32_t index)
 	return true;
 }
 
+/*
+ * A device has sent an NMI, and a kick may have been taken for its cause: the claims of those that
+ * have not landed yet stand, for theirs come later.
+ */
+static void give_claims_back(uint32_t index)
+{
+	uint32_t landed = __atomic_load_n(&kicks_under_way[index].landed, __ATOMIC_ACQUIRE);
+
+	if ((int32_t)(kicks_under_way[index].claimed - landed) > 0)
+		kicks_under_way[index].claimed = landed;
+}
+
 /* All NMIs that were seen have been asked for: note which claims wait for one that is to come. */
 static void note_left_over(uint32_t index)
 {
@@ -249,6 +273,7 @@ static uint32_t take(struct vcpu *v, uint32_t seen)
 			seen = 0;
 		if (!found)
 			return seen;
+		give_claims_back(this_cpu()->index);
 		vmm_ops->wait(v, &at_once);
 		if (!__atomic_load_n(&v->host_nmi, __ATOMIC_RELAXED))
 			return seen;
@@ -283,6 +308,17 @@ void nmi_exit(struct vcpu *v, bool from_guest)
 	}
 	if (guests || v->nmi_pending)
 		vmm_ops->inject_nmi(v);
+}
+
+void nmi_before_entry(struct vcpu *v)
+{
+	bool boot = this_cpu()->index == SOURCE_CPU;
+
+	if (boot)
+		served = false;
+	nmi_exit(v, false);
+	if (boot && served && runqueue_has_work(&thread_queue))
+		come_back(v);
 }
 
 void nmi_kick(uint32_t index, uint32_t kicks)

@@ -21,6 +21,11 @@ void nmi_host_machine_check(void);
  */
 void nmi_exit(struct vcpu *v, bool from_guest);
 /*
+ * The same when threads have had their turn in this exit: a device that wants attention so late
+ * makes the coming entry exit at once, for their next one. Context: as nmi_exit().
+ */
+void nmi_before_entry(struct vcpu *v);
+/*
  * This CPU has ignored all NMIs until now: take those of kicks that are still under way, and owe
  * the guest none. Waits for senders that are between their count and their message. Context: exit
  * handler of `v`, where vmm_ops->wait() may be called.
@@ -39,6 +44,8 @@ enum nmi_cause {
  * (INITCALL_DRIVERS). 0 or -ENOSPC.
  */
 int nmi_add_source(enum nmi_cause (*look)(void *arg), void *arg);
+/* Has an NMI come to this CPU that no kick explains? Context: a look. */
+bool nmi_is_unexplained(void);
 /*
  * A cause is gone that no look has seen: the guest has served it itself, or its source was switched
  * off. An NMI that comes without a cause within a second is no guest's; one, for they merge.

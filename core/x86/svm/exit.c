@@ -275,10 +275,12 @@ static enum exit_result exit_intr(struct vcpu *v)
 	return svm_exit_intr(v);
 }
 
-/* NMI: taken by the host's IDT when GIF was set; its meaning is found before the next entry. */
+/* NMI: taken by the host's IDT when GIF was set. Before threads have their turn: it may be for one.
+ */
 static enum exit_result exit_nmi(struct vcpu *v)
 {
-	(void)v;
+	nmi_exit(v, false);
+	svm_stgi(); /* svm_wait() has cleared it */
 	return EXIT_RESUME;
 }
 
@@ -536,7 +538,7 @@ static void host_end(struct vcpu *v)
 	thread_after_exit();
 	svm_clgi();
 	if (__builtin_expect(work_pending(v), 0)) {
-		nmi_exit(v, false);
+		nmi_before_entry(v);
 		startup_check(v);
 	}
 	svm_vmload(v->vendor_pa);

@@ -723,7 +723,7 @@ void vt_exit(struct vcpu *v, uint32_t reason)
 	bochs_unblock_smi();
 	thread_after_exit();
 	if (__builtin_expect(v->host_nmi | v->kick | v->init_pending, 0)) {
-		nmi_exit(v, false);
+		nmi_before_entry(v);
 		startup_check(v);
 		vt_activity_update(v);
 	}
