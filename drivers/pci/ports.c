@@ -75,7 +75,7 @@ static uint64_t data_port_lean(void *arg, const struct io_access *io, uint32_t v
 	if (io->write || byte > 4u - io->size || !(address & PCI_ADDRESS_ENABLE) ||
 	    !pci_guest_passes(address, (address & 0xfc) + byte))
 		return IO_LONG;
-	return io->size == 4 ? inl(PCI_PORT_DATA) : io_pass_in(io->port, io->size);
+	return io->size == 4 ? inl(PCI_PORT_DATA) : io->size == 2 ? inw(io->port) : inb(io->port);
 }
 
 int pci_ports_init(void)
