@@ -26,7 +26,16 @@ static struct {
 	uint64_t taken;  /* interrupts that the VMM was told of by the device */
 	uint64_t asked;  /* times that it looked */
 	uint64_t report; /* number of interrupts that is worth a line */
+	bool mixed;      /* of three vectors each, one is in each mode */
 } test = {.report = 100};
+
+/* Of the vectors when they are mixed. */
+static enum msi_mode mode_of(unsigned vector)
+{
+	static const enum msi_mode modes[] = {MSI_TAKE, MSI_VIRTUAL, MSI_PASS};
+
+	return test.mixed ? modes[vector % 3] : MSI_TAKE;
+}
 
 static bool edu_taken(struct pci_device *dev)
 {
@@ -50,8 +59,10 @@ static bool any_taken(struct pci_device *dev)
 		log_printf("%s msitest: %lu interrupts taken\n", pci_name(dev, name), test.taken);
 		test.report *= 10;
 	}
-	for (unsigned i = 0; i < VECTORS_MAX && msi_raise(dev, i); i++)
-		;
+	for (unsigned i = 0; i < VECTORS_MAX; i++) {
+		if (mode_of(i) == MSI_TAKE && !msi_raise(dev, i))
+			break;
+	}
 	return true;
 }
 
@@ -88,8 +99,13 @@ static int msitest_new(struct pci_device *dev)
 		mode = MSI_PASS;
 	else if (name && !strcmp(name, "virtual"))
 		mode = MSI_VIRTUAL;
+	test.mixed = name && !strcmp(name, "mixed");
 	if (!err)
 		err = msi_own(dev, mode, is_edu ? edu_taken : any_taken);
+	for (unsigned i = 0; !err && test.mixed; i++) {
+		if (msi_set_mode(dev, i, mode_of(i)) != 0)
+			break; /* that was the last vector */
+	}
 	if (!err && claim)
 		err = pci_claim(dev, 0, &region_ops);
 	if (!err)

@@ -271,8 +271,13 @@ int msi_own(struct pci_device *dev, enum msi_mode mode, bool (*taken)(struct pci
 	struct pci_caps caps;
 
 	pci_caps_read(&config, &caps);
-	if (!caps.msi.offset && !caps.msix.offset)
+	if (!caps.msi.offset && !caps.msix.offset) {
+		char name[PCI_NAME_MAX];
+
+		log_printf("%s has neither MSI nor MSI-X: its interrupts cannot be taken\n",
+			   pci_name(dev, name));
 		return -ENODEV;
+	}
 	if (owned(f))
 		return -EBUSY;
 	if (mode == MSI_TAKE && !taken)
