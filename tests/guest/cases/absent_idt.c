@@ -10,9 +10,10 @@ GUEST_CASE(absent_idt, "SDM 3A 6.10, 6.15 (interrupt 14); APM 2 8.2.15")
 	static const uint8_t kinds[] = {EVENT_INT, EVENT_IRQ};
 	struct table_pointer kernel = idt_now();
 	uint8_t *page = page_alloc();
+	struct gate *gate = (void *)(page + 2048);
 
 	memcpy(page + 2048, (const void *)kernel.base, 2048);
-	((struct gate *)(page + 2048))[VECTOR_PF].ist = 3;
+	gate[VECTOR_PF].ist = 3;
 	page_map(VIRTUAL, (uintptr_t)page, PAGE_P | PAGE_W);
 	for (unsigned i = 0; i < 2 * sizeof(kinds); i++) {
 		unsigned kind = kinds[i / 2];

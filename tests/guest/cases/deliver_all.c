@@ -8,7 +8,7 @@ enum { IDT, LDT, TSS, STACK, PARTS };
 static void fill(uint8_t *at, uint8_t *later)
 {
 	const uint64_t code = DESCRIPTOR_CODE64, top = (uintptr_t)later + PARTS * FRESH_PIECE;
-	struct gate *gate = (struct gate *)(at + IDT * FRESH_PIECE);
+	struct gate *gate = (void *)(at + IDT * FRESH_PIECE);
 
 	idt_copy(gate);
 	for (unsigned i = 0; i < 256; i++) {

@@ -12,7 +12,7 @@ GUEST_CASE(deliver_df, "SDM 3A 6.15 (interrupt 8), SDM 3C 31.7.1.1, APM 2 8.2.9"
 	/* the first page fault has no stack; the double fault has one */
 	page_map(ABSENT, 0, 0);
 	for (unsigned piece = 0; piece < FRESH_PIECES; piece++) {
-		struct gate *gate = (struct gate *)(base + piece * FRESH_PIECE);
+		struct gate *gate = (void *)(base + piece * FRESH_PIECE);
 
 		if (piece == 0) {
 			idt_copy(gate);

@@ -190,12 +190,13 @@ static void describe(uint64_t *d, uint64_t base, uint32_t limit, unsigned type)
 
 void tss_copy(void *to)
 {
+	const uint16_t beyond = TSS_SIZE;
 	struct table_pointer p = gdt_now();
 	const uint64_t *d = (const uint64_t *)(p.base + SEL_TSS + 16 * cpu_index());
 	uint64_t base = (d[0] >> 16 & 0xffffff) | (d[0] >> 56) << 24 | d[1] << 32;
 
 	memcpy(to, (const void *)base, TSS_SIZE);
-	*(uint16_t *)((uint8_t *)to + 102) = TSS_SIZE; /* the bitmap: beyond the limit */
+	memcpy((uint8_t *)to + 102, &beyond, sizeof(beyond)); /* the bitmap */
 }
 
 /* The GDT with room for one more descriptor behind the kernel's. */
