@@ -361,6 +361,14 @@ static void state_after_init(struct vcpu *v, struct vcpu_state *s)
 	s->sysenter_eip = old.sysenter_eip;
 }
 
+/* INIT clears them, and they stay in the CPU over exits. */
+static void clear_breakpoints(void)
+{
+	__asm__ volatile("mov %0, %%dr0; mov %0, %%dr1; mov %0, %%dr2; mov %0, %%dr3"
+			 :
+			 : "r"(UINT64_C(0)));
+}
+
 void startup_take_init(struct vcpu *v)
 {
 	struct vcpu_state s;
@@ -376,6 +384,7 @@ void startup_take_init(struct vcpu *v)
 		logical[this_cpu()->index].dfr = 0xffffffff;
 	}
 	vmm_ops->state_set(v, &s);
+	clear_breakpoints();
 	v->nmi_blocked = v->nmi_pending = false;
 }
 

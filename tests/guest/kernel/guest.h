@@ -251,6 +251,9 @@ struct cpu_state {
 volatile struct cpu_state *cpu_state(unsigned cpu);
 /* Wait until *word is `value`; false when that does not come. */
 bool cpu_wait_for(const volatile uint32_t *word, uint32_t value);
+/* It has nothing to do and runs; or it stands still, for some time at least. */
+bool cpu_beats(unsigned cpu);
+bool cpu_stands(unsigned cpu);
 /* Put the start-up code of the other CPUs to a page (64 KiB and less); 0x8000 has it. */
 void cpu_copy_start(uint32_t page);
 /* This CPU's number, its local APIC ID; 0 is the boot CPU. */

@@ -4,6 +4,7 @@
 
 #define AP_PAGE    0x8000u
 #define WAIT_LIMIT 30000000u /* turns of a waiting loop */
+#define SOME_TURNS 20000u    /* enough for what must not happen to happen */
 
 static struct cpu_state cpu_states[CPUS_MAX];
 static unsigned count = 1;
@@ -47,6 +48,30 @@ bool cpu_wait_for(const volatile uint32_t *word, uint32_t value)
 		cpu_relax();
 	}
 	return false;
+}
+
+bool cpu_beats(unsigned cpu)
+{
+	uint32_t before = cpu_state(cpu)->beats;
+
+	for (unsigned n = 0; n < 100 * SOME_TURNS; n++) {
+		if (cpu_state(cpu)->beats != before)
+			return true;
+		cpu_relax();
+	}
+	return false;
+}
+
+bool cpu_stands(unsigned cpu)
+{
+	uint32_t before;
+
+	for (unsigned n = 0; n < SOME_TURNS; n++) /* it may just be stopping */
+		cpu_relax();
+	before = cpu_state(cpu)->beats;
+	for (unsigned n = 0; n < SOME_TURNS; n++)
+		cpu_relax();
+	return cpu_state(cpu)->beats == before;
 }
 
 void ap_main(unsigned index, uint32_t cs)
