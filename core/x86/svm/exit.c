@@ -104,8 +104,10 @@ void svm_advance(struct vcpu *v, unsigned length)
 	if (!(b->save.cs.attrib & SEG_ATTR_L))
 		b->save.rip = (uint32_t)b->save.rip;
 	b->control.interrupt_shadow = 0;
-	if (__builtin_expect((b->save.rflags & RFLAGS_TF) != 0, 0) &&
-	    !(b->control.eventinj & SVM_EVENT_VALID)) {
+	if (__builtin_expect((b->save.rflags & (RFLAGS_TF | RFLAGS_RF)) == 0, 1))
+		return;
+	b->save.rflags &= ~RFLAGS_RF; /* it holds for one instruction (APM 2 3.1.6) */
+	if ((b->save.rflags & RFLAGS_TF) && !(b->control.eventinj & SVM_EVENT_VALID)) {
 		if (v->step.active) {
 			step_end(v); /* carried out by the VMM after all */
 			if (!(b->save.rflags & RFLAGS_TF))
@@ -551,12 +553,13 @@ static inline uint64_t lean_cr4(const struct vcpu *v)
 
 /*
  * Lean exits, each in a function of its own, so that CPUID does not save registers for the others.
- * Whatever is not plain is svm_exit()'s: an event to deliver again, a single step, an
+ * Whatever is not plain is svm_exit()'s: an event to deliver again, a single step, RF, an
  * unknown length.
  */
 static inline bool is_plain(const struct vmcb *b)
 {
-	return !(b->save.rflags & RFLAGS_TF) && !(b->control.exitintinfo & SVM_EVENT_VALID);
+	return !(b->save.rflags & (RFLAGS_TF | RFLAGS_RF)) &&
+	       !(b->control.exitintinfo & SVM_EVENT_VALID);
 }
 
 static inline bool lean_done(struct vcpu *v, struct vmcb *b, unsigned row, uint64_t next)

@@ -184,8 +184,13 @@ void vt_advance(struct vcpu *v, unsigned length)
 	/* by SMI: see bochs_unblock_smi() */
 	if (__builtin_expect((blocked & ~VT_BLOCKED_NMI) != 0, 0))
 		vt_write(VMCS_GUEST_INTERRUPTIBILITY, blocked & VT_BLOCKED_NMI);
-	if (__builtin_expect((vt_read(VMCS_GUEST_RFLAGS) & RFLAGS_TF) != 0, 0) &&
-	    !(vt_read(VMCS_GUEST_DEBUGCTL) & DEBUGCTL_BTF))
+	uint64_t rflags = vt_read(VMCS_GUEST_RFLAGS);
+
+	if (__builtin_expect((rflags & (RFLAGS_TF | RFLAGS_RF)) == 0, 1))
+		return;
+	if (rflags & RFLAGS_RF) /* it holds for one instruction (SDM 3A 2.3) */
+		vt_write(VMCS_GUEST_RFLAGS, rflags & ~RFLAGS_RF);
+	if (rflags & RFLAGS_TF && !(vt_read(VMCS_GUEST_DEBUGCTL) & DEBUGCTL_BTF))
 		vt_write(VMCS_GUEST_PENDING_DEBUG,
 			 vt_read(VMCS_GUEST_PENDING_DEBUG) | VT_PENDING_BS);
 }
@@ -579,13 +584,13 @@ static inline uint64_t lean_cr4(const struct vcpu *v)
 
 /*
  * Lean exits, with results as those of vt_exit_lean(); each in a function of its own, so that CPUID
- * does not save registers for the others. Whatever is not plain is vt_exit()'s: a single step, an
- * interrupt shadow that ends, a RIP that wraps, an event to deliver again (which the exit of an
+ * does not save registers for the others. Whatever is not plain is vt_exit()'s: a single step, RF,
+ * an interrupt shadow that ends, a RIP that wraps, an event to deliver again (which the exit of an
  * instruction cannot bring).
  */
 static inline bool is_plain(uint64_t rip, uint64_t next)
 {
-	return !(vt_read(VMCS_GUEST_RFLAGS) & RFLAGS_TF) &&
+	return !(vt_read(VMCS_GUEST_RFLAGS) & (RFLAGS_TF | RFLAGS_RF)) &&
 	       !(vt_read32(VMCS_GUEST_INTERRUPTIBILITY) & ~VT_BLOCKED_NMI) && !wraps(rip, next);
 }
 
