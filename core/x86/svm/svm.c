@@ -279,7 +279,9 @@ static void svm_state_set(struct vcpu *v, const struct vcpu_state *s)
 		b->control.intercept[2] = v->step.exceptions;
 		mmio_step_end(v);
 	}
+	/* what waits for the end of an NMI's handler: its IRET, and the trap behind that */
 	b->control.intercept[3] &= ~SVM_INTERCEPT_IRET;
+	b->control.intercept[2] &= ~(1u << VECTOR_DB);
 	v->halted = false;
 	b->control.clean = 0;
 }
