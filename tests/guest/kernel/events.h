@@ -98,3 +98,11 @@ void tss_load(uint64_t base);
 void ldt_load(uint64_t base);
 /* A code segment as the kernel's, for a GDT or an LDT. */
 #define DESCRIPTOR_CODE64 UINT64_C(0x00af9b000000ffff)
+
+/* ---- NMIs ---- */
+
+/*
+ * CPUs 0 and 2 send NMIs to `target`, which does f() all the while, never two before it has gone
+ * on: each must come.
+ */
+void nmi_storm(unsigned target, void (*f)(void));
