@@ -35,14 +35,16 @@ QEMU_OUT = [("leave_modes", "QEMU leaves protected mode and paging without #GP")
 
 AMDV_OUT = [("leave_modes", "Bochs ends when a guest of AMD-V tries"),
             *((name, "Bochs ends when a guest of AMD-V exits from V86 mode") for name in ("io_port", "modes")),
-            ("step", "Bochs leaves the single-step trap pending over #VMEXIT: it hits the VMM")]
+            *((name, "Bochs leaves the single-step trap pending over #VMEXIT: it hits the VMM")
+              for name in ("step", "step_modes", "step_popss", "step_rep"))]
 
 # A frame buffer that a BAR moves: memory that the VMM has not mapped yet (tests/guest/kernel/fresh.c).
 BOCHS_VGA = ("pci: enabled=1, chipset=i440fx, slot1=pcivga",)
+EDU = ("-device", "edu,dma_mask=0xffffffff")  # messages and DMA as a case wants them
 
 MACHINES = [
-    where("qemu-1cpu", "qemu", fast=True, leave_out=QEMU_OUT, emu="qemu", cpus=1, mem=128),
-    where("qemu-4cpu", "qemu", leave_out=QEMU_OUT, emu="qemu", cpus=4, mem=128),
+    where("qemu-1cpu", "qemu", fast=True, leave_out=QEMU_OUT, emu="qemu", cpus=1, mem=128, extra=EDU),
+    where("qemu-4cpu", "qemu", leave_out=QEMU_OUT, emu="qemu", cpus=4, mem=128, extra=EDU),
     where("bochs-vtx", "bochs-vtx", emu="bochs", cpus=1, mem=128, extra=BOCHS_VGA),
     where("bochs-amdv", "bochs-amdv", leave_out=AMDV_OUT, words="v86=0 intinfo=0", emu="bochs", cpus=1, mem=128, cpu="ryzen",
           extra=BOCHS_VGA),

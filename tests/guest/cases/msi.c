@@ -3,45 +3,15 @@
  * handler runs once for each, where the guest has said, and never before the VMM's.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "tests/guest/kernel/guest.h"
-
-/* QEMU, docs/specs/edu.rst */
-#define EDU_ID     0x11e81234u
-#define EDU_RAISE  0x60
-#define EDU_CLEAR  0x64
-#define EDU_STATUS 0x24
-
-/* PCI Local Bus 3.0, 6.8.1; offsets in the capability */
-#define MSI_CONTROL 0x00 /* upper half */
-#define MSI_ADDRESS 0x04
-#define MSI_DATA    0x0c /* edu has a 64-bit address */
-#define MSI_ENABLE  0x10000u
-#define ADDRESS     0xfee00000u
+#include "tests/guest/kernel/edu.h"
 
 #define VECTOR   0x51
 #define VECTOR_2 0x62
 #define LIMIT    3000000u
 
-static volatile uint32_t *edu;
-static uint32_t config_at, msi_at;
 static uint64_t call; /* number of the VMM's call for tests; 0: no VMM */
 
 static volatile uint32_t count[CPUS_MAX][2], early, nmis, wrong_status, stop;
-
-static void config_write(uint32_t offset, uint32_t value)
-{
-	outl(0xcf8, 0x80000000 | config_at | offset);
-	outl(0xcfc, value);
-}
-
-static uint32_t config_read(uint32_t offset)
-{
-	uint32_t value;
-
-	outl(0xcf8, 0x80000000 | config_at | offset);
-	__asm__ volatile("inl %w1, %0" : "=a"(value) : "Nd"(0xcfc));
-	return value;
-}
 
 /* Interrupts that the VMM has taken. */
 static uint64_t taken(void)
@@ -74,14 +44,14 @@ static uint64_t taken_before;
 
 static bool came(unsigned which)
 {
-	uint32_t status = edu[EDU_STATUS / 4];
+	uint32_t status = edu_status();
 
 	count[cpu_index()][which]++;
 	if (status == 0)
 		wrong_status++;
 	if (is_take && taken() - taken_before < total())
 		early++;
-	edu[EDU_CLEAR / 4] = status;
+	edu_clear(status);
 	apic_write(APIC_EOI, 0);
 	return true;
 }
@@ -112,36 +82,6 @@ static bool wait(const volatile uint32_t *word, uint32_t value)
 	return *word == value;
 }
 
-static void find(void)
-{
-	for (uint32_t device = 0; device < 32 && !edu; device++) {
-		config_at = device << 11;
-		if (config_read(0) == EDU_ID)
-			edu = (volatile uint32_t *)(uintptr_t)(config_read(0x10) & ~15u);
-	}
-	if (!edu)
-		case_skip("no edu");
-	config_write(4, config_read(4) | 6); /* memory, bus master */
-	msi_at = config_read(0x34) & 0xfc;
-	while (msi_at && (config_read(msi_at) & 0xff) != 5)
-		msi_at = config_read(msi_at) >> 8 & 0xfc;
-	if (!msi_at)
-		case_error("edu has no MSI");
-}
-
-static void program(uint32_t address, uint32_t data)
-{
-	config_write(msi_at + MSI_ADDRESS, address);
-	config_write(msi_at + MSI_ADDRESS + 4, 0);
-	config_write(msi_at + MSI_DATA, data);
-	config_write(msi_at, config_read(msi_at) | MSI_ENABLE);
-}
-
-static void raise(uint32_t bits)
-{
-	edu[EDU_RAISE / 4] = bits;
-}
-
 static void with_interrupts(void *arg)
 {
 	uint32_t svr = apic_read(APIC_SVR);
@@ -159,9 +99,9 @@ static void to_other_cpu(void)
 {
 	stop = 0;
 	cpu_start(1, with_interrupts, NULL);
-	program(ADDRESS | 1 << 12, VECTOR);
+	edu_msi(ADDRESS | 1 << 12, VECTOR);
 	for (uint32_t n = 1; n <= 20; n++) {
-		raise(1);
+		edu_raise(1);
 		if (!wait(&count[1][0], n))
 			break;
 	}
@@ -179,8 +119,8 @@ static void raise_bursts(void *arg)
 	(void)arg;
 	for (uint32_t n = 0; n < BURSTS; n++) {
 		for (uint32_t bit = 0; bit < 1 + n % 4; bit++)
-			raise(1u << bit);
-		for (uint32_t i = 0; i < LIMIT && edu[EDU_STATUS / 4]; i++)
+			edu_raise(1u << bit);
+		for (uint32_t i = 0; i < LIMIT && edu_status(); i++)
 			cpu_relax();
 	}
 	stop = 1;
@@ -191,14 +131,14 @@ static void from_other_cpu(void)
 	uint32_t before = nmis;
 
 	stop = 0;
-	program(ADDRESS, VECTOR);
+	edu_msi(ADDRESS, VECTOR);
 	cpu_start(1, raise_bursts, NULL);
 	while (!stop) {
 		cpuid(0, 0); /* NMIs of the device come in host mode as well */
 		cpu_relax();
 	}
 	cpu_wait(1);
-	CHECK_EQ(edu[EDU_STATUS / 4], 0, "served");
+	CHECK_EQ(edu_status(), 0, "served");
 	CHECK_EQ(nmis, before, "NMIs of bursts");
 	/* the handler may have run in vain, and once for two that came while it ran */
 	wrong_status = 0;
@@ -211,12 +151,16 @@ static void from_other_cpu(void)
 /* The hardware holds the VMM's message and the guest reads its own. */
 static void look(bool shown)
 {
-	CHECK_EQ(config_read(msi_at + MSI_ADDRESS), ADDRESS, "address");
-	CHECK_EQ(config_read(msi_at + MSI_DATA), VECTOR, "data");
-	CHECK_EQ(config_read(msi_at) >> 16 & 0x71, 1, "control");
+	CHECK_EQ(edu_config_read(MSI_ADDRESS), ADDRESS, "address");
+	CHECK_EQ(edu_config_read(MSI_DATA), VECTOR, "data");
+	CHECK_EQ(edu_config_read(MSI_CONTROL) >> 16 & 0x71, 1, "control");
 	if (!call)
 		return;
-	CHECK_EQ(in_hardware(msi_at + MSI_DATA), shown ? VECTOR : is_take ? 0x400 : 0, "real data");
+	CHECK_EQ(in_hardware(edu_msi_at() + MSI_DATA),
+		 shown     ? VECTOR
+		 : is_take ? 0x400
+			   : 0,
+		 "real data");
 }
 
 /* The guest moves the interrupt and takes it off the CPU meanwhile: none is lost, none comes twice.
@@ -226,19 +170,19 @@ static void moved(uint64_t counted)
 	static const uint8_t vectors[2] = {VECTOR, VECTOR_2};
 	uint32_t want[2] = {count[0][0], count[0][1]}, n;
 
-	program(ADDRESS, VECTOR);
+	edu_msi(ADDRESS, VECTOR);
 	for (n = 1; n <= counted; n++) {
 		unsigned which = n / 16 % 2;
 
 		if (n % 16 == 0) {
 			/* MSI goes off and on again with another vector, as when a driver moves it
 			 */
-			config_write(msi_at, config_read(msi_at) & ~MSI_ENABLE);
-			program(ADDRESS, vectors[which]);
+			edu_msi_off();
+			edu_msi(ADDRESS, vectors[which]);
 		}
 		if (n % 8 == 0)
 			__asm__ volatile("cli");
-		raise(1u << n % 8);
+		edu_raise(1u << n % 8);
 		want[which]++;
 		if (n % 8 == 0) {
 			cpuid(0, 0);
@@ -252,7 +196,7 @@ static void moved(uint64_t counted)
 	CHECK_EQ(n, counted + 1, "moved");
 	CHECK_EQ(count[0][0], want[0], "moved, old vector");
 	CHECK_EQ(count[0][1], want[1], "moved, new vector");
-	program(ADDRESS, VECTOR);
+	edu_msi(ADDRESS, VECTOR);
 }
 
 static void delivery(uint64_t counted)
@@ -260,14 +204,14 @@ static void delivery(uint64_t counted)
 	uint32_t n, before;
 
 	for (n = 1; n <= counted; n++) {
-		raise(1u << n % 8);
+		edu_raise(1u << n % 8);
 		if (!wait(&count[0][0], n))
 			break;
 	}
 	CHECK_EQ(count[0][0], counted, "count");
 	/* held back by the CPU: the VMM has it at once, the guest when it wants */
 	__asm__ volatile("cli");
-	raise(1);
+	edu_raise(1);
 	for (n = 0; n < 1000; n++)
 		cpuid(0, 0);
 	CHECK_EQ(count[0][0], counted, "held");
@@ -277,31 +221,31 @@ static void delivery(uint64_t counted)
 	CHECK(wait(&count[0][0], (uint32_t)counted + 1), "after holding");
 	/* the guest's ICR is its own */
 	apic_write(APIC_ICR_HIGH, 0x5a000000);
-	raise(1);
+	edu_raise(1);
 	wait(&count[0][0], (uint32_t)counted + 2);
 	CHECK_EQ(apic_read(APIC_ICR_HIGH) & 0xff000000, 0x5a000000, "ICR");
 	/* another vector, while MSI is enabled; lowest priority; a logical destination */
-	config_write(msi_at + MSI_DATA, VECTOR_2);
-	raise(2);
+	edu_config_write(MSI_DATA, VECTOR_2);
+	edu_raise(2);
 	CHECK(wait(&count[0][1], 1), "other vector");
 	CHECK_EQ(count[0][0], counted + 2, "old vector");
-	program(ADDRESS, VECTOR_2 | 0x100);
-	raise(4);
+	edu_msi(ADDRESS, VECTOR_2 | 0x100);
+	edu_raise(4);
 	CHECK(wait(&count[0][1], 2), "lowest priority");
 	apic_write(APIC_DFR, 0xffffffff);
 	apic_write(APIC_LDR, 1u << 24);
-	program(ADDRESS | 1 << 12 | 4, VECTOR_2);
-	raise(8);
+	edu_msi(ADDRESS | 1 << 12 | 4, VECTOR_2);
+	edu_raise(8);
 	CHECK(wait(&count[0][1], 3), "logical");
 	/* NMIs of the guest's own in between are still its own */
 	before = nmis;
-	program(ADDRESS, VECTOR);
+	edu_msi(ADDRESS, VECTOR);
 	for (n = 0; n < 20; n++) {
 		uint32_t want = count[0][0] + 1;
 
 		apic_send(0, APIC_ICR_NMI);
 		wait(&nmis, before + n + 1);
-		raise(1);
+		edu_raise(1);
 		wait(&count[0][0], want);
 	}
 	CHECK_EQ(nmis - before, 20, "guest's NMIs");
@@ -314,7 +258,7 @@ GUEST_CASE(msi, "PCI Local Bus 3.0 6.8, SDM 3A 10.11")
 	bool is_virtual = mode && mode[0] == 'v';
 	uint64_t counted = word_number("interrupts", 500), n = 1;
 
-	find();
+	edu_find();
 	is_take = mode && mode[0] == 't';
 	if (mode) {
 		n = 0;
@@ -325,11 +269,11 @@ GUEST_CASE(msi, "PCI Local Bus 3.0 6.8, SDM 3A 10.11")
 	trap_set(VECTOR, handler);
 	trap_set(VECTOR_2, handler_2);
 	trap_set(VECTOR_NMI, nmi);
-	program(ADDRESS, VECTOR);
+	edu_msi(ADDRESS, VECTOR);
 	__asm__ volatile("sti");
 	look(mode && mode[0] == 'p');
 	if (is_virtual) { /* there is no source but the VMM */
-		raise(1);
+		edu_raise(1);
 		for (n = 0; n < 1000; n++)
 			cpuid(0, 0);
 		CHECK_EQ(total(), 0, "virtual source");
@@ -354,13 +298,13 @@ GUEST_CASE(msi, "PCI Local Bus 3.0 6.8, SDM 3A 10.11")
 		CHECK_EQ(taken() - taken_before, total(), "taken");
 	/* a message that could stop a CPU: it does not get out */
 	if (mode && mode[0] == 'p') {
-		program(ADDRESS, 0x500);
-		CHECK_EQ(in_hardware(msi_at) >> 16 & 1, 0, "INIT enabled");
-		program(0x100000, VECTOR);
-		CHECK_EQ(in_hardware(msi_at) >> 16 & 1, 0, "memory enabled");
-		program(ADDRESS, VECTOR);
-		CHECK_EQ(in_hardware(msi_at) >> 16 & 1, 1, "enabled again");
+		edu_msi(ADDRESS, 0x500);
+		CHECK_EQ(in_hardware(edu_msi_at() + MSI_CONTROL) >> 16 & 1, 0, "INIT enabled");
+		edu_msi(0x100000, VECTOR);
+		CHECK_EQ(in_hardware(edu_msi_at() + MSI_CONTROL) >> 16 & 1, 0, "memory enabled");
+		edu_msi(ADDRESS, VECTOR);
+		CHECK_EQ(in_hardware(edu_msi_at() + MSI_CONTROL) >> 16 & 1, 1, "enabled again");
 	}
-	config_write(msi_at, config_read(msi_at) & ~MSI_ENABLE);
+	edu_msi_off();
 	__asm__ volatile("cli");
 }
