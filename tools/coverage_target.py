@@ -53,7 +53,9 @@ class Image:
         first, size, count = (struct.unpack_from("<Q", self.data, 32)[0], *struct.unpack_from("<HH", self.data, 54))
         self.parts = []  # (address, bytes in the file, offset)
         for at in range(first, first + size * count, size):
-            kind, _, offset, virtual, _, length = struct.unpack_from("<IIQQQQ", self.data, at)
+            kind, _, offset, virtual, physical, length = struct.unpack_from("<IIQQQQ", self.data, at)
+            if kind == 1 and not self.parts:
+                self.loaded = physical
             if kind == 1:
                 self.parts.append((virtual, length, offset))
         listed = subprocess.run(["nm", path], check=True, capture_output=True, text=True).stdout
@@ -105,10 +107,10 @@ def prepare(o):
     return path
 
 
-def place_of(log):
-    """Where the VMM that started last lies, from its log."""
+def place_of(log, image):
+    """Where the VMM that started last lies, from its log; one that did not start stays where GRUB has put it."""
     found = re.findall(r"^Memory: VMM at (0x[0-9a-f]+)", log, re.M)
-    return int(found[-1], 16) if found else None
+    return int(found[-1], 16) if found else image.loaded
 
 
 def bochs_memory(proc, log, base, image):
@@ -134,6 +136,8 @@ def bochs_memory(proc, log, base, image):
 
 def qemu_memory(path, base, image):
     """What QEMU left in the file; None: the image is not there."""
+    if os.path.getsize(path) == 0:
+        return None  # it has not started
     with open(path, "rb") as f, mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ) as ram:
         code = image.data[image.offset(image.start):][:4096]
         if ram[base:base + len(code)] != code:
@@ -143,19 +147,16 @@ def qemu_memory(path, base, image):
 
 def take(machine, path):
     """Behind the machine's end (Bochs: before it): keep its counters."""
-    base = place_of(machine.vmm_log())
-    if base is not None:
-        image, o = Image(), machine.options
-        if o.emu == "qemu":
-            counters = qemu_memory(path, base, image)
-        elif machine.proc.poll() is None:
-            counters = bochs_memory(machine.proc, os.path.join(o.out, "screen.log"), base, image)
-        else:
-            counters = None
-        name = f"{os.path.basename(o.out)}-{os.getpid()}-{time.monotonic_ns()}"
-        os.makedirs(RUNS, exist_ok=True)
-        with open(os.path.join(RUNS, name + (".counters" if counters else ".none")), "wb") as f:
-            f.write(counters or b"")
+    image, o = Image(), machine.options
+    base, counters = place_of(machine.vmm_log(), image), None
+    if o.emu == "qemu":
+        counters = qemu_memory(path, base, image)
+    elif machine.proc.poll() is None:
+        counters = bochs_memory(machine.proc, os.path.join(o.out, "screen.log"), base, image)
+    name = f"{os.path.basename(o.out)}-{os.getpid()}-{time.monotonic_ns()}"
+    os.makedirs(RUNS, exist_ok=True)
+    with open(os.path.join(RUNS, name + (".counters" if counters else ".none")), "wb") as f:
+        f.write(counters or b"")
     if path:
         os.unlink(path)
 
