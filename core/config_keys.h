@@ -115,8 +115,8 @@
 	BOOL("vmm.config_strict", config_strict, 0, \
 		"Treat each bad entry of the configuration like one of a protective key: stop and ask.") \
 	NAMED("vmm.serial", serial, serial, 0x100, 0xfff8, CONFIG_SERIAL_NONE, \
-		"Serial port for messages, or its I/O port number. A port that is the firmware's console " \
-		"is only written to.") \
+		"Serial port for messages, or its I/O port number. On BIOS machines it takes the keys that " \
+		"answer questions of the start as well; on UEFI the firmware's console does.") \
 	BOOL("vmm.probe", probe, 0, \
 		"Start nothing; write what the machine can do and why the VMM would or would not start.") \
 	SIZE("vmm.memory", memory, memory, 1048576, 8 * 1048576, 2048 * UINT64_C(1048576), CONFIG_MEMORY_AUTO, \
