@@ -495,6 +495,20 @@ def test_function_zero(poke, stub):
         assert poked(m, port_address(0, 0x10, 1, 4), "o2:cfc:2", f"r4:{base:x}", f"w4:{base + 4:x}:55", f"r4:{base + 4:x}") == [0x010000ed, 0xffffffaa]
 
 
+@pytest.mark.parametrize("disk,kind", [("ide", "0106"), ("nvme", "0108")])
+def test_boot_disk(disk, kind):
+    """A rule takes the controller of the disk that a BIOS machine starts from: the log says what comes of it, and the screen what came."""
+    with ScreenMachine(f"pci-boot-{disk}", machine="q35", disk=disk, net="none", words=(f"vmm.driver.pci=class={kind}, driver=conceal",)) as m:
+        if disk == "nvme":  # with AHCI this firmware waits for minutes
+            m.expect_screen("BitVisor: drive 0x80 cannot be read. Press a key to reboot.", 60)
+        end = time.monotonic() + 60
+        while "] concealed" not in m.vmm_log():
+            assert time.monotonic() < end
+            time.sleep(0.2)
+        assert re.search(r"^\[\w\w:\w\w\.\w/\w{4}:\w{4}\] is a disk controller: the firmware cannot read its disks any more, nor start from them\r?$",
+                         m.vmm_log(), re.M)
+
+
 def test_no_rule():
     """Without a rule nothing of configuration space exits."""
     with Machine("pci-no-rule", **Q35) as m:
