@@ -78,12 +78,7 @@ static bool has_sources(void)
 	return this_cpu()->index == SOURCE_CPU && source_count;
 }
 
-static bool unexplained, served; /* the boot CPU's own: has a look found something, lately? */
-
-bool nmi_is_unexplained(void)
-{
-	return unexplained;
-}
+static bool served; /* the boot CPU's own: has a look found something, lately? */
 
 /* Serve the devices of the VMM's own, after `seen` NMIs; true: one of them had a cause. */
 static bool look_at_sources(uint32_t seen)
@@ -91,8 +86,6 @@ static bool look_at_sources(uint32_t seen)
 	bool found = false;
 	uint32_t to_come = 0;
 
-	if (has_sources())
-		unexplained = seen > 0;
 	for (unsigned i = 0; has_sources() && i < source_count; i++) {
 		enum nmi_cause cause = sources[i].look(sources[i].arg);
 

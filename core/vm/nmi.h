@@ -44,8 +44,6 @@ enum nmi_cause {
  * (INITCALL_DRIVERS). 0 or -ENOSPC.
  */
 int nmi_add_source(enum nmi_cause (*look)(void *arg), void *arg);
-/* Has an NMI come to this CPU that no kick explains? Context: a look. */
-bool nmi_is_unexplained(void);
 /*
  * A cause is gone that no look has seen: the guest has served it itself, or its source was switched
  * off. An NMI that comes without a cause within a second is no guest's; one, for they merge.
