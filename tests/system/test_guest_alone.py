@@ -44,5 +44,5 @@ def test_code_and_constants(place):
 def test_x2apic():
     """CPUs are started by x2APIC messages, which QEMU's TCG does not have; Bochs loses an INIT exit's CPU, hence vmm.startup=icr."""
     options = {"emu": "bochs", "cpus": 2}
-    passes("x2apic-bare", "start_x2apic", "x2apic=1", bare=True, **options)
+    passes("x2apic-bare", "start_x2apic", "x2apic=1 logical=0", bare=True, **options)
     passes("x2apic", "start_x2apic", "x2apic=1", words=("vmm.startup=icr",), **options)
