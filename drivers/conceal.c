@@ -46,7 +46,8 @@ static void region_write(struct pci_device *dev, unsigned bar, uint64_t offset, 
 		pci_region_write(dev, bar, offset, size, value);
 }
 
-static const struct pci_region_ops region_ops = {.read = region_read, .write = region_write};
+static const struct pci_region_ops region_ops = {
+    .read = region_read, .write = region_write, .gives_way = true};
 
 /* ---- configuration space ---- */
 

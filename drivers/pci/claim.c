@@ -124,8 +124,8 @@ void pci_claims_yield(uint64_t base, uint64_t end)
 		for (unsigned i = 0; i < PCI_BAR_COUNT; i++) {
 			const struct claim *c = &f->claims[i];
 
-			if (c->trap && !c->io && c->trap_base < end && c->trap_end > base &&
-			    !(pci_read(&f->dev, PCI_COMMAND, 2) & PCI_COMMAND_MEMORY))
+			if (c->trap && !c->io && c->ops->gives_way && c->trap_base < end &&
+			    c->trap_end > base)
 				pci_give_way(&f->dev, i);
 		}
 	}
@@ -178,7 +178,7 @@ static int follow(struct claim *c, uint16_t command)
 	return 0;
 }
 
-uint16_t pci_claims_follow(struct function *f, uint16_t command)
+static uint16_t follow_all(struct function *f, uint16_t command, bool tell)
 {
 	uint16_t bits = 0;
 
@@ -190,11 +190,17 @@ uint16_t pci_claims_follow(struct function *f, uint16_t command)
 		if (!err)
 			continue;
 		bits |= c->io ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY;
-		if (!(f->held & bits))
+		if (tell)
 			log_printf("%s BAR%u at %#lx cannot be watched, and stays off: error %d\n",
 				   pci_name(&f->dev, name), c->bar, f->bars.bar[c->bar].base, -err);
 	}
 	return bits;
+}
+
+uint16_t pci_claims_follow(struct function *f, uint16_t command)
+{
+	/* what is in the way may be another BAR of the function, which has moved by then */
+	return follow_all(f, command, false) ? follow_all(f, command, !f->held) : 0;
 }
 
 bool pci_claim_is_decoded(const struct function *f, unsigned bar)

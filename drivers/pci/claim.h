@@ -13,8 +13,8 @@
  */
 uint16_t pci_claims_follow(struct function *f, uint16_t command);
 /*
- * Something else will be in memory at [base, end): traps there give way, if their functions do not
- * decode what is behind them (driver=conceal).
+ * Something else will be in memory at [base, end): claims there end that give way (struct
+ * pci_region_ops).
  */
 void pci_claims_yield(uint64_t base, uint64_t end);
 /*

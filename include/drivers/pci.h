@@ -71,6 +71,9 @@ struct pci_region_ops {
 	/* Memory: reads go to the hardware without an exit, and `read` is not called for plain
 	 * ones. */
 	bool writes_only;
+	/* The function never decodes again what is behind the BAR (driver=conceal): the claim ends
+	 * when the guest puts there what the VMM traps as well. */
+	bool gives_way;
 };
 
 /*

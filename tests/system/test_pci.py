@@ -409,7 +409,7 @@ def test_nothing_gained(poke):
 
 def test_one_over_the_other(poke):
     """Two monitored devices at one place: the second one does not answer there, and is watched when it does."""
-    words = ("vmm.driver.pci=id=1234:11e8, driver=monitor, log=2000",)
+    words = ("vmm.driver.pci=id=1234:11e8|8086:10d3, driver=monitor, log=20000",)
     with Machine("pci-over-other", words=words, **(Q35 | {"extra": (*Q35["extra"], "-device", "edu,addr=16")})) as m:
         m.boot()
         guestprogram.install(m, "poke", poke)
@@ -428,6 +428,22 @@ def test_one_over_the_other(poke):
         poked(m, command[1], "o2:cfc:0")
         assert poked(m, f"r4:{first + 4:x}") == [0xffffffee]
         assert m.vmm_log().count("[00:15.0/1234:11E8] BAR0 read 4 at 0x4: 0xffffffee") == 3
+        # one function's registers over its other ones, and back
+        m.run("echo 0000:01:00.0 >/sys/bus/pci/drivers/e1000e/unbind; true")
+        (registers, _), (flash, _) = bars(functions(m)["0000:01:00.0"])[:2]
+        command, bar = port_address(1, 0, 0, 4), port_address(1, 0, 0, 0x14)
+        poked(m, command, "o2:cfc:2", bar, f"o4:cfc:{registers:x}")
+        assert poked(m, command, "i2:cfc") == [2] and set(poked(m, f"r4:{registers + 0x5400:x}")).isdisjoint(mac_words(4))
+        poked(m, bar, f"o4:cfc:{flash:x}")
+        watched = "[01:00.0/8086:10D3] BAR0 read 4 at 0x5404: "
+        before = m.vmm_log().count(watched)
+        assert poked(m, f"r4:{registers + 0x5400:x}", f"r4:{registers + 0x5404:x}") == mac_words(4)
+        assert m.vmm_log().count(watched) == before + 1
+        # and the other way round, when the one in the way goes last
+        low = port_address(1, 0, 0, 0x10)
+        poked(m, low, f"o4:cfc:{flash:x}", bar, f"o4:cfc:{registers:x}")
+        assert poked(m, f"r4:{flash + 0x5400:x}", f"r4:{flash + 0x5404:x}") == mac_words(4)
+        assert m.vmm_log().count(watched) == before + 2
 
 
 def test_large_bars(poke):
