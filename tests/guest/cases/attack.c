@@ -14,8 +14,8 @@
 #define VECTOR    0x71u
 #define IPI       0x62u
 #define PERIOD    1000000u /* ticks of the timer: 1 ms in QEMU; word period= sets another */
-#define QUIET     20u      /* periods without an attack, for comparing */
-#define TICKS_MIN 20u      /* periods that each attack lasts for, at least */
+#define QUIET     10u      /* periods without an attack, for comparing */
+#define TICKS_MIN 10u      /* periods that each attack lasts for, at least */
 
 #define ELSEWHERE     UINT64_C(0xfea00000) /* nothing is there */
 #define MSR_MTRR_CAP  0xfeu
@@ -35,13 +35,7 @@ static volatile struct {
 } late, serving; /* from arming to the handler; what that took, with its own exits */
 static volatile uint64_t armed;
 
-static void forget(bool all)
-{
-	late.most = late.sum = serving.most = serving.sum = 0;
-	if (all)
-		late.least = serving.least = UINT64_MAX;
-	ticks = 0;
-}
+static volatile bool forget; /* what was noted so far, but the least times */
 
 #define NOTE(what, took)                                                                           \
 	do {                                                                                       \
@@ -75,6 +69,11 @@ static bool tick(struct frame *f)
 	uint64_t now = rdtsc();
 
 	(void)f;
+	if (forget) {
+		late.most = late.sum = serving.most = serving.sum = 0;
+		ticks = 0;
+		forget = false;
+	}
 	NOTE(late, now - armed);
 	apic_rmw();
 	apic_write(APIC_EOI, 0);
@@ -345,28 +344,31 @@ static void attack(const struct kind *k, uint32_t count)
 {
 	unsigned waits = cpu_count() - 1;
 	uint32_t n = 0;
-	uint64_t from;
+	uint64_t from, took;
 
-	stop = 0;
-	forget(true);
+	stop = ticks = 0;
+	late.least = serving.least = UINT64_MAX;
 	cpu_start(waits, wait_for_ticks, NULL);
 	wait_ticks(QUIET);
 	if (k->begin)
 		k->begin();
-	forget(false);
+	forget = true;
+	while (forget)
+		cpu_relax();
 	from = rdtsc();
 	while (n < count || ticks < TICKS_MIN) {
 		k->once();
 		n++;
 	}
-	/* how much more than the least that it has taken so far */
-	case_value("%s count %u took %lu ticks %u late %lu mean %lu serving %lu mean %lu", k->name,
-		   n, rdtsc() - from, ticks, late.most - late.least, late.sum / ticks - late.least,
-		   serving.most - serving.least, serving.sum / ticks - serving.least);
-	if (k->end)
-		k->end();
+	took = rdtsc() - from;
 	stop = 1;
 	cpu_wait(waits);
+	if (k->end)
+		k->end();
+	/* how much more than the least that it has taken so far */
+	case_value("%s count %u took %lu ticks %u late %lu mean %lu serving %lu mean %lu", k->name,
+		   n, took, ticks, late.most - late.least, late.sum / ticks - late.least,
+		   serving.most - serving.least, serving.sum / ticks - serving.least);
 }
 
 GUEST_CASE(attack, "none: compared by the host", .cpus = 2)

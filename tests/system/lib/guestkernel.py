@@ -57,13 +57,13 @@ def parse(text, cases):
     return begun
 
 
-def await_end(m):
+def await_end(m, patience=0):
     """Read until all cases have ended, or the machine has: no word any more, a panic of the VMM, a new start."""
-    size, since = 0, time.monotonic()
+    size, since, patience = 0, time.monotonic(), patience or PATIENCE[m.options.emu]
     while not re.search(r"guest: end .*\n", m.text) and m._read(1):
         if len(m.text) != size:
             size, since = len(m.text), time.monotonic()
-        if time.monotonic() - since > PATIENCE[m.options.emu] or "panic(" in m.vmm_log() or m.text.count("guest: begin") > 1:
+        if time.monotonic() - since > patience or "panic(" in m.vmm_log() or m.text.count("guest: begin") > 1:
             return
 
 
@@ -73,8 +73,9 @@ def disk(folder, words, elf=ELF):
     return grubdisk.make(folder, {"guest.elf": elf}, early)
 
 
-def run(name, select="", leave_out=(), **options):
-    """All cases (or what `select` chooses, without `leave_out`) on one machine; a case that ends the machine is left out and the rest run again."""
+def run(name, select="", leave_out=(), patience=0, **options):
+    """All cases (or what `select` chooses, without `leave_out`) on one machine; a case that ends the machine is left out and the rest run again.
+    patience: seconds without a word that count as a hang."""
     cases, memory, log, left_out, exits = {}, [], "", list(leave_out), collections.Counter()
     for attempt in range(RESTARTS):
         machine = Machine(name, **options)
@@ -85,7 +86,7 @@ def run(name, select="", leave_out=(), **options):
             machine.options.extra += ("-device", "isa-debug-exit,iobase=0xf4,iosize=1")
         with machine as m:
             m.expect(r"guest: begin cpus \d+\r?\n", 240)
-            await_end(m)
+            await_end(m, patience)
             text = m.text
             log += m.vmm_log()
         hung = parse(text, cases)
