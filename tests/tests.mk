@@ -107,3 +107,11 @@ OPS ?= 100000000
 fuzz-guest: $(IMAGES)
 	@$(PYTHON) tests/guest_fuzz.py --ops $(OPS) $(if $(EMU),--emu $(EMU)) $(if $(CPUS),--cpus $(CPUS)) \
 		$(if $(SEED),--seed $(SEED)) $(if $(ROUND),--round $(ROUND)) $(if $(KINDS),--kinds $(KINDS))
+
+# The kernel's own x86 tests in the guest, bare and under the VMM; not part of check.
+$(DEPS)/selftests/selftests.tar: deps/selftests.sh deps/apt.sh | $(DEPS)/packages
+	@sh deps/selftests.sh $(@D)
+
+.PHONY: check-selftests
+check-selftests: $(IMAGES) $(GUESTS) $(DEPS)/selftests/selftests.tar
+	@$(PYTHON) tests/selftests.py $(DEPS)/selftests/selftests.tar
