@@ -7,8 +7,8 @@ from lib import debugimage, guestkernel
 from test_guest import MACHINES
 
 
-def passes(name, case, words, **options):
-    report = guestkernel.run(name, f"case={case} {words}", **({"emu": "qemu", "mem": 128, "net": "none"} | options))
+def passes(name, case, line, **options):
+    report = guestkernel.run(name, f"case={case} {line}", **({"emu": "qemu", "mem": 128, "net": "none"} | options))
     assert report.cases[case].status == "pass", (report.cases[case], report.vmm_log[-2000:])
     return report
 
