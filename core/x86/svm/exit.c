@@ -370,8 +370,9 @@ static enum exit_result exit_xsetbv(struct vcpu *v)
 {
 	uint64_t value = v->gpr[GPR_RDX] << 32 | (uint32_t)v->gpr[GPR_RAX];
 
-	if ((uint32_t)v->gpr[GPR_RCX] != 0 || !features_xcr0_valid(&guest_features, value) ||
-	    !xsetbv_safe(0, value))
+	/* the CPU looks at CPL first, Bochs does not; and that must not be all that stands there */
+	if (vmm_ops->cpl(v) != 0 || (uint32_t)v->gpr[GPR_RCX] != 0 ||
+	    !features_xcr0_valid(&guest_features, value) || !xsetbv_safe(0, value))
 		return emulate_gp(v);
 	return EXIT_ADVANCE;
 }
