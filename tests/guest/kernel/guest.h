@@ -21,7 +21,7 @@ struct boot_block {
 	uint64_t rsdp; /* physical address, 0: look for it as on a BIOS machine */
 	uint32_t count, pad;
 	struct memory_range memory[BOOT_RANGES_MAX];
-	char words[512]; /* command line */
+	char words[4096]; /* command line */
 };
 
 extern struct boot_block boot_block;
