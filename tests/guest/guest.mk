@@ -27,3 +27,31 @@ $(B)/guest.elf: $(GUEST_OBJS) tests/guest/kernel/guest.lds
 		-T tests/guest/kernel/guest.lds -o $@ $(GUEST_OBJS)
 
 -include $(GUEST_OBJS:.o=.d)
+
+# The same image as a UEFI program.
+GUEST_EFI_OBJS := $(B)/tests/guest/uefi/loader.o $(B)/tests/guest/uefi/image.o
+
+$(B)/guest.bin: $(B)/guest.elf
+	@$(OBJCOPY) -O binary $< $@
+
+$(B)/tests/guest/uefi/image.o: tests/guest/uefi/image.S $(B)/guest.bin
+	@mkdir -p $(@D)
+	@echo "  EFIAS   $<"
+	@$(CC) -c -o $@ $<
+
+$(B)/tests/guest/uefi/loader.o: tests/guest/uefi/loader.c
+	@mkdir -p $(@D)
+	@echo "  EFICC   $<"
+	@$(CC) $(EFI_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/guest.so: $(GUEST_EFI_OBJS)
+	@echo "  EFILD   $@"
+	@$(LD) -nostdlib -znocombreloc -shared -Bsymbolic --no-undefined --build-id=none --no-warn-rwx-segments \
+		-T $(EFI_LIB)/elf_x86_64_efi.lds -o $@ $(EFI_LIB)/crt0-efi-x86_64.o $(GUEST_EFI_OBJS) -L$(EFI_LIB) -lefi -lgnuefi
+
+$(B)/guest.efi: $(B)/guest.so
+	@echo "  EFI     $@"
+	@SOURCE_DATE_EPOCH=0 $(OBJCOPY) -j .text -j .sdata -j .data -j .dynamic -j .dynsym -j .rel -j .rela -j '.rel.*' -j '.rela.*' \
+		-j .reloc --target efi-app-x86_64 --subsystem=10 $< $@
+
+-include $(B)/tests/guest/uefi/loader.d

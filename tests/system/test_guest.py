@@ -4,6 +4,7 @@
 import dataclasses
 import fnmatch
 import os
+import subprocess
 
 import pytest
 
@@ -53,6 +54,9 @@ MACHINES = [
     where("bochs-amdv", "bochs-amdv", leave_out=AMDV_OUT, words="v86=0 intinfo=0", emu="bochs", cpus=1, mem=128, cpu="ryzen",
           extra=BOCHS_VGA),
 ]
+# The same kernel as a UEFI program, started behind loadvmm.efi: what depends on how the VMM was started, and one of each kind.
+UEFI = where("qemu-uefi", "qemu", leave_out=QEMU_OUT, emu="qemu", fw="uefi-shell", cpus=2, mem=256,
+             words="case=region_*,never_*,walk_*,op_user,op_syscall,modes,exit_state,cpuid_leaves,msr_same,startup*,nmi,mtrr_all")
 FAULTS = os.path.join(TOP, "tests", "guest", "faults.txt")
 
 
@@ -182,3 +186,14 @@ def test_exit_rows(place, reports, request):
 def test_exit_rows_reasons():
     """The tests that are said to reach a row exist."""
     assert not exit_rows.missing_tests()
+
+
+def test_uefi(request):
+    """The chosen cases, with the kernel as a UEFI program behind loadvmm.efi."""
+    subprocess.run(["make", "-s", "-C", TOP, "build/guest.efi"], check=True, stdout=subprocess.DEVNULL)
+    bare, vmm = both_runs(UEFI, request.config.getoption("--as-bare"))
+    verdicts = {name: judge(UEFI.emulator, name, bare.cases.get(name, guestkernel.Case()), case, faults()) for name, case in vmm.cases.items()}
+    wrong = [f"{name}: {text}" for name, v in verdicts.items() for text in v.wrong]
+    ran = [name for name, case in vmm.cases.items() if case.status in ("pass", "fail")]
+    assert not wrong, "\n".join(wrong)
+    assert len(ran) > 30 and set(bare.cases) == set(vmm.cases), ran

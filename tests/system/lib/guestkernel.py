@@ -10,8 +10,10 @@ import time
 
 from lib import grubdisk
 from lib.machine import TOP, Machine
+import media  # of tools
 
 ELF = os.path.join(TOP, "build", "guest.elf")
+EFI = os.path.join(TOP, "build", "guest.efi")
 CASES = sorted(os.path.basename(f)[:-2] for f in glob.glob(os.path.join(TOP, "tests", "guest", "cases", "*.c")))
 # Seconds without a word until a case counts as hanging, by emulator.
 PATIENCE = {"qemu": 25, "bochs": 60}
@@ -73,6 +75,16 @@ def disk(folder, words, elf=ELF):
     return grubdisk.make(folder, {"guest.elf": elf}, early)
 
 
+def uefi_disk(folder, words):
+    """A disk whose boot program is the micro-kernel."""
+    os.makedirs(folder, exist_ok=True)
+    path = os.path.join(folder, "guest.img")
+    if os.path.exists(path):
+        os.remove(path)
+    media.fat_image(path, 40 * media.MIB, {"EFI/BOOT/BOOTX64.EFI": EFI, "EFI/BOOT/guest.txt": words.encode()})
+    return path
+
+
 def run(name, select="", leave_out=(), patience=0, **options):
     """All cases (or what `select` chooses, without `leave_out`) on one machine; a case that ends the machine is left out and the rest run again.
     patience: seconds without a word that count as a hang."""
@@ -81,7 +93,7 @@ def run(name, select="", leave_out=(), patience=0, **options):
         machine = Machine(name, **options)
         emu = machine.options.emu
         folder = machine.options.out
-        machine.options.guest = disk(folder, select + (" not=" + ",".join(left_out) if left_out else ""))
+        machine.options.guest = (uefi_disk if machine.options.uefi else disk)(folder, select + (" not=" + ",".join(left_out) if left_out else ""))
         if emu == "qemu":
             machine.options.extra += ("-device", "isa-debug-exit,iobase=0xf4,iosize=1")
         with machine as m:
