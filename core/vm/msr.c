@@ -104,6 +104,9 @@ static enum exit_result write_apic_base(struct vcpu *v, uint64_t value)
 	if ((base < region_base + region_size && base + PAGE_SIZE > region_base) ||
 	    base >> cpu_phys_bits() || base >> 48)
 		return emulate_gp(v);
+	/* no CPU takes x2APIC mode without the APIC, or where it has none; QEMU does */
+	if (value & APIC_BASE_EXTD && (!(value & APIC_BASE_EN) || !(cpuid(1, 0).ecx >> 21 & 1)))
+		return emulate_gp(v);
 	if (startup_apic_base(v, value) != 0)
 		return emulate_gp(v);
 	if (!wrmsr_safe(MSR_APIC_BASE, value)) {
