@@ -135,9 +135,16 @@ def both_runs(place, as_bare):
     return bare, guestkernel.run(f"guest-{place.name}", words, out, bare=as_bare, words=("vmm.status=1",), **options)
 
 
+last_runs = {}
+
+
 @pytest.fixture(scope="module")
 def reports(request, place):
-    return both_runs(place, request.config.getoption("--as-bare"))
+    """Kept here as well: for pytest the same place is another one in each test function."""
+    if place.name not in last_runs:
+        last_runs.clear()
+        last_runs[place.name] = both_runs(place, request.config.getoption("--as-bare"))
+    return last_runs[place.name]
 
 
 @pytest.mark.parametrize("case", guestkernel.CASES)
