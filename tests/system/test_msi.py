@@ -93,13 +93,13 @@ def test_msix(mode, claim, request):
         assert "NMI received" not in said
 
 
-def test_msix_raised(request, tmp_path):
+def test_msix_raised(request):
     """One disk's vectors of all three modes; with --all-rows all of them virtual as well."""
     for mode in ("virtual", "mixed") if request.config.getoption("--all-rows") else ("mixed",):
-        raised(mode, tmp_path)
+        raised(mode)
 
 
-def raised(mode, tmp_path):
+def raised(mode):
     """
     A vector without physical source comes when the VMM raises it, and not before, with other vectors of the same disk that are
     taken or passed. Mixed: that of commands to the controller is taken, the first CPU's virtual, the second one's passed.
@@ -108,7 +108,7 @@ def raised(mode, tmp_path):
     extra = ("-drive", "driver=null-co,size=16M,read-zeroes=on,if=none,id=fast")
     with ScreenMachine(f"msix-{mode}", elf=debugimage.ELF, cpus=2, net="none", kernel_args="+quiet", words=words, extra=extra) as m:
         m.boot()
-        vmcall.install(m, tmp_path)
+        vmcall.install(m)
         # not before there is somebody who raises what it waits for
         m.monitor.command("device_add", driver="nvme", id="disk", drive="fast", serial="1", addr="10")
         m.run("for i in $(seq 100); do [ -e /sys/bus/pci/devices/0000:00:10.0 ] && break; usleep 100000; done; [ -e /sys/bus/pci/devices/0000:00:10.0 ]")

@@ -310,12 +310,14 @@ static void in_memory(uint64_t ecam)
 			for (unsigned i = 0; i < 8; i++)
 				bad += at[i] != (by_ports >> 8 * i & 0xff);
 			for (unsigned i = 0; i < 8; i += 2)
-				bad += *(volatile const uint16_t *)(at + i) !=
-				       (by_ports >> 8 * i & 0xffff);
+				bad +=
+				    *(volatile const uint16_t *)(volatile const void *)(at + i) !=
+				    (by_ports >> 8 * i & 0xffff);
 			for (unsigned i = 0; i < 8; i += 4)
-				bad += *(volatile const uint32_t *)(at + i) !=
-				       (by_ports >> 8 * i & UINT32_MAX);
-			bad += *(volatile const uint64_t *)at != by_ports;
+				bad +=
+				    *(volatile const uint32_t *)(volatile const void *)(at + i) !=
+				    (by_ports >> 8 * i & UINT32_MAX);
+			bad += *(volatile const uint64_t *)(volatile const void *)at != by_ports;
 		}
 	}
 	CHECK_EQ(bad, 0, "bytes that differ in memory");

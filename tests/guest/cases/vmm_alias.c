@@ -41,7 +41,7 @@ GUEST_CASE(vmm_alias, "the VMM's promise: Documentation/memory-map.md")
 	CHECK_EQ(*(volatile uint64_t *)(VIRT + 4092), UINT64_C(0xffffffff00000000), "border read");
 	*(volatile uint64_t *)(VIRT + 4092) = UINT64_C(0x1122334455667788);
 	CHECK_EQ(*(volatile uint64_t *)(VIRT + 4092), UINT64_C(0xffffffff55667788), "border write");
-	CHECK_EQ(*(volatile uint32_t *)(own + 4092), 0x55667788, "own part");
+	CHECK_EQ(*(volatile uint32_t *)(void *)(own + 4092), 0x55667788, "own part");
 	/* an MTRR over all of it: uncached, then write-combining */
 	base = rdmsr(0x200);
 	mask = rdmsr(0x201);
