@@ -104,6 +104,10 @@ static void to_other_cpu(void)
 		edu_raise(1);
 		if (!wait(&count[1][0], n))
 			break;
+		/* the handler clears the cause behind its count: one raised before would go with it
+		 */
+		for (uint32_t i = 0; i < LIMIT && edu_status(); i++)
+			cpu_relax();
 	}
 	stop = 1;
 	cpu_wait(1);
