@@ -58,9 +58,8 @@ def test_exits(where):
             exits = collections.Counter(work.exits)
             print(where.name, name, work)
             apic = 0 if where.quiet else exits.pop("NPF", 0)
-            # the reader of /proc/interrupts causes messages and ticks itself, between its two readings and the counters';
-            # 59 of both on a busy host
-            assert apic <= apic_cost(work) * 1.02 + 80, (name, work)
+            # the reader of /proc/interrupts causes messages and ticks itself, between its two readings and the counters'
+            assert apic <= apic_cost(work) * 1.02 + 50, (name, work)
             assert set(exits) <= AT_WORK, (name, work)
         if g.is_amdv:
             same_count(g)
