@@ -12,7 +12,7 @@ from lib import debugmachine, vmcall
 QEMU = [
     ("clean-bit", "qemu", 1, [("test_vmcb", 1)], ("test_vmcb", 0), 0, r"VMCB offset 0x50 was written, and clean bits 0x1 \(I\) are set"),
     ("vmcb", "qemu", 1, [], ("test_vmcb", 2), 0, r"VMCB: DR7 63:32 are not 0"),
-    ("no-flush", "qemu", 2, [], ("test_flush", 0), 0, r"1 rights taken from the nested tables are not flushed here"),
+    ("no-flush", "qemu", 1, [("test_flush", 1)], ("test_flush", 0), 0, r"1 rights taken from the nested tables are not flushed here"),
     ("flush-of-one", "qemu", 2, [], ("test_flush", 1), 1, r"1 rights taken from the nested tables are not flushed here"),
 ]
 # Only with --all-rows: slow.
