@@ -162,7 +162,9 @@ def sections(text, count):
     parts = []
     for i in range(count):
         part = text.split(marks[i])[1].split(marks[i + 1])[0]
-        parts.append((part, int(re.search(r"^STATUS=(\w+)", part, re.M).group(1), 0)))
+        status = re.search(r"^STATUS=(\w+)", part, re.M)
+        assert status, f"no status of command {i}:\n{part[-4000:]}"
+        parts.append((part, int(status[1], 0)))
     return parts
 
 
