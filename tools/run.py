@@ -56,7 +56,7 @@ class Options:
     disk: str = "ide"           # how the guest's disk is attached: ide (AHCI on q35), cd, nvme, virtio, usb
     snapshot: bool = True       # forget what the guest writes
     net: str = "e1000"          # network card model, or none
-    icount: bool = False        # one instruction per nanosecond, runs repeat exactly
+    icount: int | None = None   # QEMU: an instruction lasts 2^icount nanoseconds, runs repeat exactly
     threads: str = "single"     # QEMU: single, or multi (a host thread per CPU: guests see stalls on a loaded host)
     reboot: bool = True         # False: the emulator ends when the guest resets the machine
     extra: tuple = ()           # further arguments of the emulator (QEMU), or lines of bochsrc (Bochs)
@@ -183,8 +183,8 @@ def qemu_args(o, console):
             "-vga", "std", "-display", "none", *console, "-serial", "chardev:con", "-serial", f"file:{o.vmm_log}"]
     if not o.reboot:
         args += ["-no-reboot"]
-    if o.icount:
-        args += ["-icount", "shift=0,sleep=off", "-seed", "1", "-rtc", "base=2020-01-01,clock=vm"]
+    if o.icount is not None:
+        args += ["-icount", f"shift={o.icount},sleep=off", "-seed", "1", "-rtc", "base=2020-01-01,clock=vm"]
     if uefi:
         variables = os.path.join(o.out, "vars.fd")
         media.write(variables, media.read(OVMF_VARS))
@@ -436,7 +436,7 @@ def parse(argv):
     p.add_argument("--keep", action="store_true", help="keep what the guest writes (default for --guest)")
     p.add_argument("--net", default=d.net, help="network card model of QEMU, or none")
     p.add_argument("--threads", choices=("single", "multi"), default=d.threads, help="of QEMU, for several CPUs")
-    p.add_argument("--icount", action="store_true", help="deterministic: one instruction per nanosecond")
+    p.add_argument("--icount", type=int, nargs="?", const=0, metavar="N", help="deterministic: an instruction lasts 2^N nanoseconds, N = 0 unless told")
     p.add_argument("--no-reboot", action="store_true", help="end when the guest resets the machine")
     p.add_argument("--out", default=d.out, help="folder for logs and media of this run")
     p.add_argument("--headless", action="store_true", help="no keyboard")

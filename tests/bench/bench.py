@@ -44,7 +44,7 @@ class Place:
 
 
 PLACES = [
-    Place("qemu-amdv", "QEMU, AMD-V", {"emu": "qemu", "icount": True}, ("vmm.apic=trap",)),
+    Place("qemu-amdv", "QEMU, AMD-V", {"emu": "qemu", "icount": 0}, ("vmm.apic=trap",)),
     Place("bochs-vtx", "Bochs, VT-x", {"emu": "bochs"}, ("vmm.startup=icr", "vmm.apic=trap")),
     Place("bochs-amdv", "Bochs, AMD-V", {"emu": "bochs", "cpu": "ryzen"}, ("vmm.apic=trap",)),
 ]

@@ -31,7 +31,7 @@ class Place:
 
 
 PLACES = {
-    "amdv": Place({"emu": "qemu", "cpus": 4, "icount": True}, 2_000, 100_000, "period=200000"),
+    "amdv": Place({"emu": "qemu", "cpus": 4, "icount": 0}, 2_000, 100_000, "period=200000"),
     # Bochs empties its caches of decoded instructions at INVD; under the VMM it meets WBINVD instead
     "vtx": Place({"emu": "bochs", "cpus": 2}, 100, 2_000, "period=100000", ("vmm.startup=icr",), ("invd",)),
 }

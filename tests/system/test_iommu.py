@@ -332,7 +332,7 @@ def test_in_flight(tmp_path, device):
     disk = grubdisk.make(str(tmp_path), {"vmm": elf})
     slots = SLOT, SLOT + 1
     extra = ("-device", device, *ARGUMENTS, "-device", f"edu,addr={slots[1]},dma_mask=0xffffffffffffffff", *monitor.arguments(str(tmp_path / "monitor")))
-    with Machine(f"iommu-in-flight-{device}", bare=True, machine="q35", guest=disk, extra=extra, icount=True, mem=256) as m:
+    with Machine(f"iommu-in-flight-{device}", bare=True, machine="q35", guest=disk, extra=extra, icount=0, mem=256) as m:
         grub = grubdisk.Grub(m, 60)
         ram = [(int(a, 16), int(n, 16)) for a, n in re.findall(r"base_addr = 0x(\w+), length = 0x(\w+), available", grub.command("lsmmap"))]
         region = (max(a + n for a, n in ram if a < 1 << 32) & ~0x1FFFFF) - (16 << 20)

@@ -18,7 +18,7 @@ ELF = ROOT / "build" / "bitvisor.elf"
 NOT_STARTED = "BitVisor is not started: "
 QUESTION = "Press c to continue without BitVisor, r to reboot. After 30 seconds: {} (vmm.on_error)."
 # An instruction takes a microsecond: 30 seconds pass in a few, and TSC, timer and clock agree on them.
-FAST_TIME = ("-icount", "shift=10,sleep=off", "-rtc", "base=2020-01-01,clock=vm")
+FAST_TIME = 10  # an instruction lasts a microsecond
 BAD_CONF = """# line 1
 vmm.bogus=1
 
@@ -146,7 +146,7 @@ def test_bios_no_answer(sector_disk, conf, tmp_path, case):
     text, then = TIMEOUTS[case]
 
     def begin(text):
-        return ScreenMachine(f"refusals-timeout-{case}", guest=sector_disk, mem=64, conf=conf(text), extra=FAST_TIME)
+        return ScreenMachine(f"refusals-timeout-{case}", guest=sector_disk, mem=64, conf=conf(text), icount=FAST_TIME)
 
     if then == "continue":
         with begin("") as m:

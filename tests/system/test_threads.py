@@ -77,7 +77,7 @@ def test_threads(options):
 
 def test_nothing_runnable():
     """schedule() takes less than 20 instructions when no thread is there, or none can run; the end of an exit does not call it then."""
-    with debugmachine.booted("threads-cost", cpus=1, icount=True) as m:
+    with debugmachine.booted("threads-cost", cpus=1, icount=0) as m:
         for _ in range(2):
             _, scheduled, after_exit = test(m, COST, 1000)
             assert 1 <= after_exit / 1000 <= 5

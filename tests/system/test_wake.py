@@ -17,7 +17,7 @@ TICK = 4000   # the guest's own, CONFIG_HZ=250
 
 # How each machine is woken. Time is virtual in all of them, so that the host's load does not count.
 MACHINES = {
-    "qemu": ("interrupts of the guest", {"icount": True, "kernel_args": "+quiet"}),
+    "qemu": ("interrupts of the guest", {"icount": 0, "kernel_args": "+quiet"}),
     "bochs": ("VT-x preemption timer", {"emu": "bochs"}),
 }
 BUSY = "i=0; while [ $i -lt 60000 ]; do i=$((i+1)); done"
