@@ -126,3 +126,14 @@ def start(request, row):
     yield begin
     for m in running:
         m.__exit__(None, None, None)
+
+
+@pytest.fixture
+def conf(tmp_path):
+    """conf(text) -> path of a configuration file."""
+    def write(text):
+        path = tmp_path / "bitvisor.conf"
+        path.write_text(text)
+        return str(path)
+
+    return write

@@ -185,16 +185,6 @@ def test_flood(iommu):
 
 # Without Linux: GRUB as the guest, or as the firmware that used the unit first.
 
-@pytest.fixture
-def conf(tmp_path):
-    def write(text):
-        path = tmp_path / "bitvisor.conf"
-        path.write_text(text)
-        return str(path)
-
-    return write
-
-
 def dmar(units, cut=0):
     """A DMAR table without its header, as QEMU's -acpitable wants it: units at these addresses."""
     body = struct.pack("<BB10x", 38, 0)

@@ -42,17 +42,6 @@ def grub_disk(request, tmp_path):
     return grubdisk.make(str(tmp_path))
 
 
-@pytest.fixture
-def conf(tmp_path):
-    """conf(text) -> path of a configuration file."""
-    def write(text):
-        path = tmp_path / "bitvisor.conf"
-        path.write_text(text)
-        return str(path)
-
-    return write
-
-
 def ram_above_1m(grub):
     rows = re.findall(r"base_addr = (0x\w+), length = (0x\w+), available", grub.command("lsmmap"))
     return sum(int(n, 16) for a, n in rows if int(a, 16) >= MIB)
