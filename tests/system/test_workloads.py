@@ -26,11 +26,12 @@ def same_count(g):
     if g.m.options.cpus == 1:
         assert first == low
         return
-    # other CPUs go on while the counters are read: what they hold lies between two moments of the log
+    # Other CPUs go on while the counters are read: what they hold lies between two moments of the log. Each may be where its
+    # exit is logged and not counted yet, some instructions later.
     g.exits()
     high = workloads.logged(g.log, calls + CALLS)
-    for name in low | first:
-        assert low[name] <= first[name] <= high[name], (name, low, first, high)
+    assert sum((low - first).values()) < g.m.options.cpus, (low, first)
+    assert not first - high, (first, high)
 
 
 def apic_cost(work):
