@@ -327,8 +327,13 @@ static void cr(const struct fuzz_op *op, struct fuzz_result *r)
 	switch (op->what % 12) {
 	case 0:
 	case 1:
-		/* PE and PG stay: QEMU leaves 64-bit mode in the middle, bare as well */
+		/*
+		 * PE and PG stay: QEMU leaves 64-bit mode in the middle, bare as well. It takes NW
+		 * without CD, too, and VMRUN refuses that when an NMI exits before CR0 is back.
+		 */
 		n = cr0 ^ (n & (BIT(op->extra & 63) | 0x6005000eu) & ~(CR0_PE | CR0_PG));
+		if (!is_intel() && !(n & CR0_CD))
+			n &= ~CR0_NW;
 		TRY_WRITE("movq %0, %%cr0", n);
 		note(r, read_cr0());
 		write_cr0(cr0);
