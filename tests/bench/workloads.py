@@ -6,6 +6,7 @@ import argparse
 import collections
 import contextlib
 import dataclasses
+import itertools
 import json
 import os
 import re
@@ -95,30 +96,29 @@ class Guest:
         return {row.split(":")[0].strip(): sum(int(n) for n in row.split(":")[1].split()[:count] if n.isdigit()) for row in rows[1:]}
 
 
-def logged(path, calls=None):
-    """Exits that QEMU has logged: {exit: how often}, up to the VMM call number `calls`; all calls of the guest count."""
-    names, total = exit_codes(), collections.Counter()
+def log_entries(path):
+    """(exit, RIP in hexadecimal) of each exit that QEMU has logged."""
+    names = exit_codes()
     with open(path, encoding="ascii", errors="replace") as f:
         for line in f:
             if line.startswith("vmexit("):
-                name = names[int(line[7:line.index(",")], 16)]
-                total[name] += 1
-                if name == "VMMCALL" and total[name] == calls:
-                    break
+                yield names[int(line[7:line.index(",")], 16)], line[line.rindex(" ") + 1:line.index(")")]
+
+
+def logged(path, calls=None):
+    """Exits that QEMU has logged: {exit: how often}, up to the VMM call number `calls`; all calls of the guest count."""
+    total = collections.Counter()
+    for name, _ in log_entries(path):
+        total[name] += 1
+        if name == "VMMCALL" and total[name] == calls:
+            break
     return total
 
 
 def asked_by_firmware(path):
     """CPUID exits in QEMU's log before the first exit of a 64-bit kernel: OVMF asks at each of its ticks, which differ with the host's load."""
-    names, total = exit_codes(), collections.Counter()
-    with open(path, encoding="ascii", errors="replace") as f:
-        for line in f:
-            if line.startswith("vmexit("):
-                code, _, _, rip = (int(v, 16) for v in line[7:line.index(")")].split(","))
-                if rip >> 63:
-                    break
-                total[names[code]] += 1
-    return collections.Counter(CPUID=total["CPUID"])
+    before = itertools.takewhile(lambda entry: not int(entry[1], 16) >> 63, log_entries(path))
+    return collections.Counter(name for name, _ in before if name == "CPUID")
 
 
 def logged_bochs(path, call, counted):
@@ -146,7 +146,8 @@ def booted(where, name="exits", **more):
         m.options.extra += (*EXIT_LOG, log)
     with m:
         m.expect(r"guest# ", 300 if m.options.emu == "qemu" else 500)
-        boot, unsteady = (logged(log), asked_by_firmware(log)) if m.options.emu == "qemu" else (None, collections.Counter())
+        boot = logged(log) if m.options.emu == "qemu" else None
+        unsteady = asked_by_firmware(log) if m.options.fw != "bios" else collections.Counter()
         m.mark = 0
         m.boot()
         g = Guest(m)

@@ -18,7 +18,7 @@ ELF = ROOT / "build" / "bitvisor.elf"
 NOT_STARTED = "BitVisor is not started: "
 QUESTION = "Press c to continue without BitVisor, r to reboot. After 30 seconds: {} (vmm.on_error)."
 # An instruction takes a microsecond: 30 seconds pass in a few, and TSC, timer and clock agree on them.
-FAST_TIME = 10  # an instruction lasts a microsecond
+FAST_TIME = 10
 BAD_CONF = """# line 1
 vmm.bogus=1
 
