@@ -7,10 +7,7 @@
 
 GUEST_CASE(never_hwcr, "APM 2 appendix A (HWCR), 3.2.10")
 {
-	static const struct {
-		uint32_t first, last;
-		uint64_t may;
-	} list[] = {
+	static const struct msr_range list[] = {
 	    {0xc0010015, 0xc0010015, 0x846040400},
 	    {0xc0010022, 0xc0010022, 0},
 	    {0x13c, 0x13c, 0},
@@ -18,6 +15,5 @@ GUEST_CASE(never_hwcr, "APM 2 appendix A (HWCR), 3.2.10")
 	    {0xc80, 0xc80, 0},
 	};
 
-	for (unsigned i = 0; i < sizeof(list) / sizeof(list[0]); i++)
-		msr_never(list[i].first, list[i].last, list[i].may);
+	msr_never(list, sizeof(list) / sizeof(list[0]));
 }

@@ -7,10 +7,7 @@
 
 GUEST_CASE(never_route, "APM 2 7.9, appendix A; BKDG MMIO_CFG_BASE")
 {
-	static const struct {
-		uint32_t first, last;
-		uint64_t may;
-	} list[] = {
+	static const struct msr_range list[] = {
 	    {0xc0010010, 0xc0010010, 0},
 	    {0xc0010016, 0xc001001a, 0},
 	    {0xc001001d, 0xc001001d, 0},
@@ -21,6 +18,5 @@ GUEST_CASE(never_route, "APM 2 7.9, appendix A; BKDG MMIO_CFG_BASE")
 	    {0xc0010130, 0xc001013f, 0},
 	};
 
-	for (unsigned i = 0; i < sizeof(list) / sizeof(list[0]); i++)
-		msr_never(list[i].first, list[i].last, list[i].may);
+	msr_never(list, sizeof(list) / sizeof(list[0]));
 }

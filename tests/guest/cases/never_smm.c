@@ -6,15 +6,11 @@
 
 GUEST_CASE(never_smm, "SDM 3C 32.4.2.1 (SMRR), APM 2 10.2.1, appendix A")
 {
-	static const struct {
-		uint32_t first, last;
-		uint64_t may;
-	} list[] = {
+	static const struct msr_range list[] = {
 	    {0x1f2, 0x1f5, 0},           {0x9b, 0x9b, 0},
 	    {0xc0010050, 0xc0010054, 0}, {0xc0010111, 0xc0010113, 0},
 	    {0xc0010116, 0xc0010116, 0}, {0xc0010119, 0xc0010119, 0},
 	};
 
-	for (unsigned i = 0; i < sizeof(list) / sizeof(list[0]); i++)
-		msr_never(list[i].first, list[i].last, list[i].may);
+	msr_never(list, sizeof(list) / sizeof(list[0]));
 }

@@ -7,14 +7,10 @@
 
 GUEST_CASE(never_trace, "SDM 3C 33.2.7 (PT), SDM 3B 15.6 (HFI), 20 (architectural LBR)")
 {
-	static const struct {
-		uint32_t first, last;
-		uint64_t may;
-	} list[] = {
+	static const struct msr_range list[] = {
 	    {0x560, 0x588, 0},   {0x17d0, 0x17da, 0}, {0x1200, 0x1210, 0},
 	    {0x14ce, 0x14cf, 0}, {0x985, 0x98a, 0},   {0xd91, 0xd93, 0},
 	};
 
-	for (unsigned i = 0; i < sizeof(list) / sizeof(list[0]); i++)
-		msr_never(list[i].first, list[i].last, list[i].may);
+	msr_never(list, sizeof(list) / sizeof(list[0]));
 }

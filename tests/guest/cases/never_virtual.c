@@ -7,10 +7,7 @@
 
 GUEST_CASE(never_virtual, "SDM 3C 23.7, A.1; APM 2 15.4, 15.30")
 {
-	static const struct {
-		uint32_t first, last;
-		uint64_t may;
-	} list[] = {
+	static const struct msr_range list[] = {
 	    {0x3a, 0x3a, 0},
 	    {0x480, 0x493, 0},
 	    {0x8c, 0x8f, 0},
@@ -20,6 +17,5 @@ GUEST_CASE(never_virtual, "SDM 3C 23.7, A.1; APM 2 15.4, 15.30")
 	    {0xc0000104, 0xc0000104, 0},
 	};
 
-	for (unsigned i = 0; i < sizeof(list) / sizeof(list[0]); i++)
-		msr_never(list[i].first, list[i].last, list[i].may);
+	msr_never(list, sizeof(list) / sizeof(list[0]));
 }

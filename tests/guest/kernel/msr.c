@@ -4,28 +4,27 @@
 
 SNIPPET(msr_user_write, 64, "wrmsr");
 
-void msr_refused(uint32_t msr, uint64_t value, const char *name)
+static void write_one(uint32_t msr, uint64_t value, const char *name, bool taken)
 {
 	uint64_t before, after;
 
 	if (rdmsr_try(msr, &before) != VECTOR_NONE)
 		return;
-	CHECK_EQ(wrmsr_try(msr, value), VECTOR_GP, "%s %#lx", name, value);
+	CHECK_EQ(wrmsr_try(msr, value), taken ? VECTOR_NONE : VECTOR_GP, "%s %#lx", name, value);
 	rdmsr_try(msr, &after);
-	CHECK_EQ(after, before, "%s %#lx unchanged", name, value);
+	CHECK_EQ(after, taken ? value : before, "%s %#lx %s", name, value,
+		 taken ? "reads back" : "unchanged");
 	wrmsr_try(msr, before);
+}
+
+void msr_refused(uint32_t msr, uint64_t value, const char *name)
+{
+	write_one(msr, value, name, false);
 }
 
 void msr_taken(uint32_t msr, uint64_t value, const char *name)
 {
-	uint64_t before, after;
-
-	if (rdmsr_try(msr, &before) != VECTOR_NONE)
-		return;
-	CHECK_EQ(wrmsr_try(msr, value), VECTOR_NONE, "%s %#lx", name, value);
-	rdmsr_try(msr, &after);
-	CHECK_EQ(after, value, "%s %#lx reads back", name, value);
-	wrmsr_try(msr, before);
+	write_one(msr, value, name, true);
 }
 
 static void never_one(uint32_t msr, uint64_t value, uint64_t may)
@@ -40,26 +39,32 @@ static void never_one(uint32_t msr, uint64_t value, uint64_t may)
 		wrmsr(msr, before);
 }
 
-void msr_never(uint32_t first, uint32_t last, uint64_t may)
+static void never(uint32_t msr, uint64_t may, const struct region *r)
+{
+	struct snippet s = {
+	    .mode = MODE_USER64, .code = msr_user_write, .code_end = msr_user_write_end};
+	uint64_t now = 0;
+
+	rdmsr_try(msr, &now);
+	for (unsigned bit = 0; bit < 64; bit++)
+		never_one(msr, now ^ BIT(bit), may);
+	never_one(msr, 0, may);
+	never_one(msr, ~UINT64_C(0), may);
+	never_one(msr, r->base, may);
+	never_one(msr, r->base | BIT(11) | 6, may);
+	s.in.rcx = msr;
+	s.in.rax = r->base;
+	snippet_run(&s);
+	CHECK_EQ(s.out.vector, VECTOR_GP, "%#x user vector", msr);
+}
+
+void msr_never(const struct msr_range *list, unsigned count)
 {
 	struct region r = region_get();
 
-	for (uint32_t msr = first; msr <= last; msr++) {
-		struct snippet s = {
-		    .mode = MODE_USER64, .code = msr_user_write, .code_end = msr_user_write_end};
-		uint64_t now = 0;
-
-		rdmsr_try(msr, &now);
-		for (unsigned bit = 0; bit < 64; bit++)
-			never_one(msr, now ^ BIT(bit), may);
-		never_one(msr, 0, may);
-		never_one(msr, ~UINT64_C(0), may);
-		never_one(msr, r.base, may);
-		never_one(msr, r.base | BIT(11) | 6, may);
-		s.in.rcx = msr;
-		s.in.rax = r.base;
-		snippet_run(&s);
-		CHECK_EQ(s.out.vector, VECTOR_GP, "%#x user vector", msr);
+	for (unsigned i = 0; i < count; i++) {
+		for (uint32_t msr = list[i].first; msr <= list[i].last; msr++)
+			never(msr, list[i].may, &r);
+		region_check(&r, "behind the writes");
 	}
-	region_check(&r, "behind the writes");
 }

@@ -7,10 +7,15 @@
 void msr_refused(uint32_t msr, uint64_t value, const char *name);
 /* The value is taken and reads back; behind it the register is as before. */
 void msr_taken(uint32_t msr, uint64_t value, const char *name);
+struct msr_range {
+	uint32_t first, last;
+	uint64_t may; /* bits that may change */
+};
+
 /*
- * Registers that the VMM keeps for itself: whatever the guest writes to FIRST to LAST, each bit by
- * itself, ones, nothing, and the address of the VMM's memory, is refused or has no effect: the
+ * Registers that the VMM keeps for itself: whatever the guest writes to those of the list, each bit
+ * by itself, ones, nothing, and the address of the VMM's memory, is refused or has no effect: the
  * value reads as before but for the bits of `may`, and the VMM's memory reads as ones. Writing at
  * CPL 3 is #GP. Skips without the VMM.
  */
-void msr_never(uint32_t first, uint32_t last, uint64_t may);
+void msr_never(const struct msr_range *list, unsigned count);
