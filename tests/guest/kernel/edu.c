@@ -17,31 +17,19 @@
 static volatile uint32_t *edu;
 static uint32_t config_at, msi_at;
 
-static uint32_t read(uint32_t offset)
-{
-	outl(0xcf8, 0x80000000 | config_at | offset);
-	return inl(0xcfc);
-}
-
-static void write(uint32_t offset, uint32_t value)
-{
-	outl(0xcf8, 0x80000000 | config_at | offset);
-	outl(0xcfc, value);
-}
-
 void edu_find(void)
 {
 	for (uint32_t device = 0; device < 32 && !edu; device++) {
 		config_at = device << 11;
-		if (read(0) == EDU_ID)
-			edu = (volatile uint32_t *)(uintptr_t)(read(0x10) & ~15u);
+		if (pci_read(config_at) == EDU_ID)
+			edu = (volatile uint32_t *)(uintptr_t)(pci_read(config_at + 0x10) & ~15u);
 	}
 	if (!edu)
 		case_skip("no edu");
-	write(4, read(4) | 6); /* memory, bus master */
-	msi_at = read(0x34) & 0xfc;
-	while (msi_at && (read(msi_at) & 0xff) != 5)
-		msi_at = read(msi_at) >> 8 & 0xfc;
+	pci_write(config_at + 4, pci_read(config_at + 4) | 6); /* memory, bus master */
+	msi_at = pci_read(config_at + 0x34) & 0xfc;
+	while (msi_at && (pci_read(config_at + msi_at) & 0xff) != 5)
+		msi_at = pci_read(config_at + msi_at) >> 8 & 0xfc;
 	if (!msi_at)
 		case_error("edu has no MSI");
 }
@@ -53,12 +41,12 @@ uint32_t edu_msi_at(void)
 
 uint32_t edu_config_read(uint32_t offset)
 {
-	return read(msi_at + offset);
+	return pci_read(config_at + msi_at + offset);
 }
 
 void edu_config_write(uint32_t offset, uint32_t value)
 {
-	write(msi_at + offset, value);
+	pci_write(config_at + msi_at + offset, value);
 }
 
 void edu_msi(uint32_t address, uint32_t data)

@@ -10,18 +10,6 @@
 
 static uint32_t device, next; /* configuration address; 0: not looked for yet */
 
-static uint32_t config_read(uint32_t offset)
-{
-	outl(0xcf8, 0x80000000 | device | offset);
-	return inl(0xcfc);
-}
-
-static void config_write(uint32_t offset, uint32_t value)
-{
-	outl(0xcf8, 0x80000000 | device | offset);
-	outl(0xcfc, value);
-}
-
 static void dispi(uint16_t index, uint16_t value)
 {
 	__asm__ volatile("outw %0, %1" : : "a"(index), "Nd"((uint16_t)DISPI_PORT));
@@ -44,14 +32,14 @@ static bool find(void)
 		uint32_t bar;
 
 		device = n << 11;
-		if (config_read(0) == 0xffffffff || config_read(8) >> 24 != 3)
+		if (pci_read(device) == 0xffffffff || pci_read(device + 8) >> 24 != 3)
 			continue;
-		bar = config_read(BAR0);
-		config_write(BAR0, 0xffffffff);
-		if (-(config_read(BAR0) & ~15u) < WINDOW)
+		bar = pci_read(device + BAR0);
+		pci_write(device + BAR0, 0xffffffff);
+		if (-(pci_read(device + BAR0) & ~15u) < WINDOW)
 			continue;
-		config_write(BAR0, bar);
-		config_write(4, config_read(4) | 2);
+		pci_write(device + BAR0, bar);
+		pci_write(device + 4, pci_read(device + 4) | 2);
 		next = FIRST;
 		return true;
 	}
@@ -78,7 +66,7 @@ uint8_t *fresh_move(void)
 
 	if (next > LAST)
 		case_error("no more untouched addresses");
-	config_write(BAR0, next);
+	pci_write(device + BAR0, next);
 	next += WINDOW;
 	if (first && !holds((uintptr_t)at)) {
 		/* Bochs: memory only in a mode that uses it: 640 x 480, 8 bits */

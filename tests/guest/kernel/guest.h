@@ -40,6 +40,10 @@ const void *acpi_table(const char signature[4]);
 /* I/O port of PM1a_CNT (ACPI 4.8.3.2.1), which the VMM watches; case_skip() when there is none. */
 uint16_t acpi_pm1_port(void);
 
+/* PCI configuration mechanism 1: `address` is bus, device, function and register, below 1 << 24. */
+uint32_t pci_read(uint32_t address);
+void pci_write(uint32_t address, uint32_t value);
+
 /* ---- the VMM ---- */
 
 #define REGION_ONES (~UINT64_C(0))
