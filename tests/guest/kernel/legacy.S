@@ -1,5 +1,7 @@
 /* Out of 64-bit mode, into a snippet of a mode without it, and back at its first exception or interrupt. */
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "tests/guest/kernel/stubs.inc"
+
 /* struct legacy_cpu in legacy.c, at a place below 64 KiB that real mode reaches too */
 #define L	0x7000
 #define L_EAX	(L + 0)
@@ -38,6 +40,26 @@
 /* of the table for these modes: code and data of 16 bits besides */
 #define SEL_CODE16 0x20
 #define SEL_DATA16 0x28
+
+/* The general registers but ESP; DS is flat, or 0. */
+	.macro	load_registers
+	movl	L_EAX, %eax
+	movl	L_ECX, %ecx
+	movl	L_EDX, %edx
+	movl	L_EBX, %ebx
+	movl	L_EBP, %ebp
+	movl	L_ESI, %esi
+	movl	L_EDI, %edi
+	.endm
+	.macro	save_registers
+	movl	%eax, L_EAX
+	movl	%ecx, L_ECX
+	movl	%edx, L_EDX
+	movl	%ebx, L_EBX
+	movl	%ebp, L_EBP
+	movl	%esi, L_ESI
+	movl	%edi, L_EDI
+	.endm
 
 /* void legacy_enter(void): what goes in and comes out is in struct legacy_cpu. */
 	.text
@@ -96,7 +118,7 @@ legacy_down:
 	pushl	L_EFLAGS
 	pushl	$SEL_CODE32
 	pushl	L_EIP
-	jmp	load_registers
+	jmp	to_snippet
 to_v86:
 	pushl	$0			/* GS, FS, DS, ES */
 	pushl	$0
@@ -107,14 +129,8 @@ to_v86:
 	pushl	L_EFLAGS
 	pushl	L_CS
 	pushl	L_EIP
-load_registers:
-	movl	L_EAX, %eax
-	movl	L_ECX, %ecx
-	movl	L_EDX, %edx
-	movl	L_EBX, %ebx
-	movl	L_EBP, %ebp
-	movl	L_ESI, %esi
-	movl	L_EDI, %edi
+to_snippet:
+	load_registers
 	iretl
 
 to_real:
@@ -125,31 +141,14 @@ to_real:
 	.globl	legacy_stubs
 	.balign	16
 legacy_stubs:
-	.set	i, 0
-	.rept	256
-	.balign	16
-	.if i == 8 || (i >= 10 && i <= 14) || i == 17 || i == 21 || i == 29 || i == 30
-	.else
-	pushl	$0
-	.endif
-	.byte	0x68
-	.long	i
-	jmp	legacy_trap
-	.set	i, i + 1
-	.endr
+	vector_stubs "pushl $0", legacy_trap
 
 /* Stack: vector, error, EIP, CS, EFLAGS; from another ring ESP, SS too. DS is flat, or 0 from V86. */
 legacy_trap:
 	pushl	%ds
 	pushl	$SEL_DATA
 	popl	%ds
-	movl	%eax, L_EAX
-	movl	%ecx, L_ECX
-	movl	%edx, L_EDX
-	movl	%ebx, L_EBX
-	movl	%ebp, L_EBP
-	movl	%esi, L_ESI
-	movl	%edi, L_EDI
+	save_registers
 	popl	%eax
 	popl	L_VECTOR
 	popl	L_ERROR
@@ -237,13 +236,7 @@ real_start:
 	pushw	L_EFLAGS
 	pushw	L_CS
 	pushw	L_EIP
-	movl	L_EAX, %eax
-	movl	L_ECX, %ecx
-	movl	L_EDX, %edx
-	movl	L_EBX, %ebx
-	movl	L_EBP, %ebp
-	movl	L_ESI, %esi
-	movl	L_EDI, %edi
+	load_registers
 	pushw	L_SS
 	popw	%ds
 	iretw
@@ -252,13 +245,7 @@ real_trap:
 	pushw	%ds
 	pushw	$0
 	popw	%ds
-	movl	%eax, L_EAX
-	movl	%ecx, L_ECX
-	movl	%edx, L_EDX
-	movl	%ebx, L_EBX
-	movl	%ebp, L_EBP
-	movl	%esi, L_ESI
-	movl	%edi, L_EDI
+	save_registers
 	popw	%ax
 	popw	L_VECTOR
 	popw	L_EIP

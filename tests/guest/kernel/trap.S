@@ -1,5 +1,7 @@
 /* Exceptions and interrupts in 64-bit mode; entering and leaving snippets; calls that can be left early. */
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "tests/guest/kernel/stubs.inc"
+
 	.macro	save_all
 	pushq	%rax
 	pushq	%rcx
@@ -34,6 +36,14 @@
 	popq	%rcx
 	popq	%rax
 	.endm
+	.macro	pop_saved
+	popq	%r15
+	popq	%r14
+	popq	%r13
+	popq	%r12
+	popq	%rbp
+	popq	%rbx
+	.endm
 	.macro	push_saved
 	pushq	%rbx
 	pushq	%rbp
@@ -48,18 +58,7 @@
 	.globl	trap_stubs
 	.balign	16
 trap_stubs:
-	.set	i, 0
-	.rept	256
-	.balign	16
-	.if i == 8 || (i >= 10 && i <= 14) || i == 17 || i == 21 || i == 29 || i == 30
-	.else
-	pushq	$0
-	.endif
-	.byte	0x68			/* pushq $i, always as 32 bits */
-	.long	i
-	jmp	trap_common
-	.set	i, i + 1
-	.endr
+	vector_stubs "pushq $0", trap_common
 
 trap_common:
 	save_all
@@ -88,12 +87,7 @@ protected_call:
 	call	*%rdi
 	xorl	%eax, %eax
 protected_end:
-	popq	%r15
-	popq	%r14
-	popq	%r13
-	popq	%r12
-	popq	%rbp
-	popq	%rbx
+	pop_saved
 	ret
 
 /* _Noreturn void protected_leave(uint64_t stack, uint64_t value): by IRET, so that NMIs are unblocked. */
