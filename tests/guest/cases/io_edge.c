@@ -6,26 +6,29 @@ SNIPPET(edge_inb, 64, "inb %dx, %al");
 SNIPPET(edge_inw, 64, "inw %dx, %ax");
 SNIPPET(edge_inl, 64, "inl %dx, %eax");
 
+#define RAX UINT64_C(0x1122334455667788)
+
+static const struct {
+	const char *name;
+	const uint8_t *code, *end;
+	uint64_t rdx, keeps; /* bits of RAX */
+} forms[] = {
+    {"INB", edge_inb, edge_inb_end, UINT64_C(0xabcd0000ffff), ~UINT64_C(0xff)}, /* only DX counts */
+    {"INW", edge_inw, edge_inw_end, 0xfffe, ~UINT64_C(0xffff)},
+    {"INL", edge_inl, edge_inl_end, 0xfffc, 0}, /* clears the high half */
+};
+
 GUEST_CASE(io_edge, "SDM 1 19.3, SDM 2A IN")
 {
-	const uint64_t rax = UINT64_C(0x1122334455667788);
-	struct snippet s = {.code = edge_inb, .code_end = edge_inb_end, .in = {.rax = rax}};
+	for (unsigned i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		struct snippet s = {.code = forms[i].code,
+				    .code_end = forms[i].end,
+				    .in = {.rax = RAX, .rdx = forms[i].rdx}};
+		uint64_t read = forms[i].keeps ? ~forms[i].keeps : 0xffffffff;
 
-	s.in.rdx = UINT64_C(0xabcd0000ffff); /* only DX counts */
-	snippet_run(&s);
-	CHECK_EQ(s.out.vector, VECTOR_END, "INB vector");
-	CHECK_EQ(s.out.rax & ~UINT64_C(0xff), rax & ~UINT64_C(0xff), "INB RAX");
-	case_value("INB %#lx", s.out.rax & 0xff);
-	s.code = edge_inw;
-	s.code_end = edge_inw_end;
-	s.in.rdx = 0xfffe;
-	snippet_run(&s);
-	CHECK_EQ(s.out.rax & ~UINT64_C(0xffff), rax & ~UINT64_C(0xffff), "INW RAX");
-	case_value("INW %#lx", s.out.rax & 0xffff);
-	s.code = edge_inl;
-	s.code_end = edge_inl_end;
-	s.in.rdx = 0xfffc;
-	snippet_run(&s);
-	CHECK_EQ(s.out.rax >> 32, 0, "INL high half");
-	case_value("INL %#lx", s.out.rax);
+		snippet_run(&s);
+		CHECK_EQ(s.out.vector, VECTOR_END, "%s vector", forms[i].name);
+		CHECK_EQ(s.out.rax & ~read, RAX & forms[i].keeps, "%s RAX", forms[i].name);
+		case_value("%s %#lx", forms[i].name, s.out.rax & read);
+	}
 }
