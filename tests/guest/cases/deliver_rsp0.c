@@ -8,26 +8,11 @@ static uint8_t tss[TSS_SIZE] __attribute__((aligned(4)));
 
 GUEST_CASE(deliver_rsp0, "SDM 3A 6.12.1 and 6.14.2, SDM 3C 31.7.1.2, APM 2 15.7.2 and 15.20")
 {
-	uint64_t base = 0, top;
-
 	tss_copy(tss);
 	tss_load((uintptr_t)tss);
 	idt_copy(idt);
 	idt[VECTOR_NMI].ist = 0;
 	idt_load((uintptr_t)idt, sizeof(idt) - 1);
-	for (unsigned kind = 0; kind < EVENT_COUNT; kind++) {
-		unsigned piece = kind % FRESH_PIECES;
-		struct snippet s;
-
-		if (!event_in_exit(kind))
-			continue;
-		if (piece == 0)
-			base = (uintptr_t)fresh_move();
-		top = base + (piece + 1) * FRESH_PIECE;
-		memcpy(tss + TSS_RSP0, &top, sizeof(top));
-		event_run(&s, kind, true, 0);
-		event_check(&s, kind, true);
-		CHECK_EQ(s.frame_at, top - sizeof(struct frame), "%s frame", event_name[kind]);
-	}
+	event_all_stacks(true, tss + TSS_RSP0);
 	tables_restore();
 }

@@ -8,21 +8,8 @@ static struct gate idt[256];
 
 GUEST_CASE(deliver_stack, "SDM 3A 6.12 and 6.14.2, SDM 3C 31.7.1.2, APM 2 15.7.2 and 15.20")
 {
-	uint64_t base = 0;
-
 	idt_copy(idt);
 	idt[VECTOR_NMI].ist = 0;
 	idt_load((uintptr_t)idt, sizeof(idt) - 1);
-	for (unsigned kind = 0; kind < EVENT_COUNT; kind++) {
-		unsigned piece = kind % FRESH_PIECES;
-		struct snippet s;
-
-		if (!event_in_exit(kind))
-			continue;
-		if (piece == 0)
-			base = (uintptr_t)fresh_move();
-		event_run(&s, kind, false, base + (piece + 1) * FRESH_PIECE);
-		event_check(&s, kind, false);
-		CHECK_EQ(s.frame_at, s.in.rsp - sizeof(struct frame), "%s frame", event_name[kind]);
-	}
+	event_all_stacks(false, NULL);
 }

@@ -3,7 +3,7 @@
  * or let it be delivered alone, as the table of the manual says (bug class 21).
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "tests/guest/kernel/guest.h"
+#include "tests/guest/kernel/events.h"
 
 SNIPPET(df_ud, 64, "ud2");
 SNIPPET(df_gp, 64, "movl $0xffff, %eax; movl %eax, %ds");
@@ -11,22 +11,17 @@ SNIPPET(df_pf, 64, "movq (%rdi), %rax");
 SNIPPET(df_int, 64, "int $0x41");
 SNIPPET(df_de, 64, "xorl %ecx, %ecx; divl %ecx");
 
-static struct {
-	uint16_t limit;
-	uint64_t base;
-} __attribute__((packed)) idt;
-
 /* Run with one gate not present; what comes, comes once. */
 static void one(const char *name, const uint8_t *code, const uint8_t *end, unsigned absent,
 		unsigned vector, uint64_t error)
 {
 	struct snippet s = {.code = code, .code_end = end};
-	uint8_t *gate = (uint8_t *)idt.base + absent * 16;
+	struct gate *gate = (struct gate *)idt_now().base + absent;
 
 	s.in.rdi = UINT64_C(0x7000000000);
-	gate[5] &= 0x7f;
+	gate->type &= 0x7f;
 	snippet_run(&s);
-	gate[5] |= 0x80;
+	gate->type |= 0x80;
 	CHECK_EQ(s.out.vector, vector, "%s vector", name);
 	CHECK_EQ(s.out.error, error, "%s error", name);
 	if (absent == VECTOR_PF)
@@ -35,7 +30,6 @@ static void one(const char *name, const uint8_t *code, const uint8_t *end, unsig
 
 GUEST_CASE(double_fault, "SDM 3A 6.15 (interrupt 8, tables 6-4 and 6-5), APM 2 8.2.9")
 {
-	__asm__ volatile("sidt %0" : "=m"(idt));
 	/* benign, then contributory: the second alone; error codes name the gate (IDT, EXT) */
 	one("UD", df_ud, df_ud_end, VECTOR_UD, VECTOR_NP, VECTOR_UD * 8 + 3);
 	one("INT", df_int, df_int_end, 0x41, VECTOR_NP, 0x41 * 8 + 2);

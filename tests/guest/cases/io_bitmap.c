@@ -3,7 +3,7 @@
  * that the VMM watches, before the VMM hears of it (bug class 8).
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "tests/guest/kernel/kernel.h"
+#include "tests/guest/kernel/events.h"
 
 static const struct {
 	const char *name;
@@ -13,26 +13,11 @@ static const struct {
     {"insb", 1, {0x6c}, 1}, {"insw", 2, {0x66, 0x6d}, 2}, {"outsb", 1, {0x6e}, 1},
 };
 
-static uint8_t *bitmap(void)
-{
-	struct {
-		uint16_t limit;
-		uint64_t base;
-	} __attribute__((packed)) gdt;
-	const uint64_t *d;
-	uint8_t *tss;
-
-	__asm__("sgdt %0" : "=m"(gdt));
-	d = (const uint64_t *)(gdt.base + SEL_TSS);
-	tss = (uint8_t *)((d[0] >> 16 & 0xffffff) | (d[0] >> 56) << 24 | d[1] << 32);
-	return tss + 104; /* where the kernel's TSS has it */
-}
-
 GUEST_CASE(io_bitmap, "SDM 1 19.5.2, APM 2 12.2.5")
 {
 	uint16_t ports[] = {acpi_pm1_port(), 0xcfc, 0x20};
 	static uint32_t buffer;
-	uint8_t *bits = bitmap();
+	uint8_t *bits = tss_now() + TSS_SIZE; /* where the kernel's TSS has it */
 
 	buffer = 0xffffffff;
 	for (unsigned p = 0; p < 3; p++) {

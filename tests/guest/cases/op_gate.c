@@ -3,7 +3,7 @@
  * as the manual says, with an exit in the middle.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "tests/guest/kernel/guest.h"
+#include "tests/guest/kernel/events.h"
 
 #define GATE   0x403u /* in the case's table, far behind the kernel's; RPL 3 */
 #define TARGET (SNIPPET_BASE(0) + 0x400)
@@ -16,10 +16,7 @@ GUEST_CASE(op_gate, "SDM 2A CALL, SDM 2B RET, SDM 3A 5.8.3.1, APM 2 4.8.4")
 				       0x48, 0x8b, 0x6c, 0x24, 0x08, /* mov 8(%rsp), %rbp: CS */
 				       0x0f, 0xa2,                   /* cpuid */
 				       0x48, 0xcb};                  /* lretq */
-	struct {
-		uint16_t limit;
-		uint64_t base;
-	} __attribute__((packed)) old, new;
+	struct table_pointer kernel = gdt_now();
 	struct {
 		uint32_t offset;
 		uint16_t selector;
@@ -29,15 +26,12 @@ GUEST_CASE(op_gate, "SDM 2A CALL, SDM 2B RET, SDM 3A 5.8.3.1, APM 2 4.8.4")
 
 	__asm__("" : "+r"(target));
 	memcpy(target, code, sizeof(code));
-	__asm__ volatile("sgdt %0" : "=m"(old));
-	memcpy(own, (void *)old.base, old.limit + 1u);
-	new.base = (uintptr_t)own;
-	new.limit = 4095;
+	gdt_copy(own);
 	/* a 64-bit gate of DPL 3 to the kernel's code */
 	own[GATE / 8] = (TARGET & 0xffff) | UINT64_C(0x08) << 16 | UINT64_C(0xec00) << 32 |
 			(uint64_t)(TARGET >> 16) << 48;
 	own[GATE / 8 + 1] = 0;
-	__asm__ volatile("lgdt %0" : : "m"(new));
+	gdt_load((uintptr_t)own, 4095);
 	for (unsigned ring = 0; ring < 2; ring++) {
 		struct snippet s = {.mode = ring ? MODE_USER64 : MODE_64,
 				    .code = gate_call,
@@ -61,5 +55,5 @@ GUEST_CASE(op_gate, "SDM 2A CALL, SDM 2B RET, SDM 3A 5.8.3.1, APM 2 4.8.4")
 		CHECK_EQ(s.out.vector, VECTOR_GP, "DPL 0 vector");
 		CHECK_EQ(s.out.error, GATE & ~3u, "DPL 0 error");
 	}
-	__asm__ volatile("lgdt %0" : : "m"(old));
+	gdt_load(kernel.base, kernel.limit);
 }

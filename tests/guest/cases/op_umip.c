@@ -3,7 +3,7 @@
  * always tell. The values are the guest's own tables, not the VMM's.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "tests/guest/kernel/guest.h"
+#include "tests/guest/kernel/events.h"
 
 #define UMIP BIT(11)
 
@@ -19,14 +19,10 @@ static const struct {
 GUEST_CASE(op_umip, "SDM 3A 2.5 (UMIP), SDM 2B SGDT, SIDT, SLDT, SMSW, STR")
 {
 	static const enum mode modes[] = {MODE_64, MODE_USER64, MODE_USER32};
-	struct {
-		uint16_t limit;
-		uint64_t base;
-	} __attribute__((packed)) gdt;
+	struct table_pointer gdt = gdt_now();
 	uint8_t *page = page_alloc();
 	bool has = cpuid(7, 0).ecx & BIT(2);
 
-	__asm__("sgdt %0" : "=m"(gdt));
 	for (unsigned on = 0; on <= has; on++) {
 		write_cr4((read_cr4() & ~UMIP) | (on ? UMIP : 0));
 		for (unsigned m = 0; m < 3; m++) {

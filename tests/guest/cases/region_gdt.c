@@ -3,28 +3,19 @@
  * for all rings, and none of a system type; nothing is written there as an accessed flag.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "tests/guest/kernel/guest.h"
+#include "tests/guest/kernel/events.h"
 
 GUEST_CASE(region_gdt, "SDM 3A 3.4.5, SDM 2A LAR, LSL, LLDT, LTR; Documentation/memory-map.md")
 {
-	struct {
-		uint16_t limit;
-		uint64_t base;
-	} __attribute__((packed)) old, new;
+	struct table_pointer kernel = gdt_now();
 	struct region r = region_like();
 	uint32_t rights = 0, limit = 0, selector = 0x1008; /* the second page of the table */
 	uint8_t *own = page_alloc();
-	uint64_t virt = page_space();
 	unsigned data, task, local, zf;
 
 	/* the kernel's own table in the first page, the VMM's memory behind it */
-	__asm__ volatile("sgdt %0" : "=m"(old));
-	memcpy(own, (void *)old.base, old.limit + 1u);
-	page_map(virt, (uintptr_t)own, PAGE_P | PAGE_W);
-	page_map(virt + 4096, r.base + 0x7000, PAGE_P | PAGE_W);
-	new.base = virt;
-	new.limit = 0x1fff;
-	__asm__ volatile("lgdt %0" : : "m"(new));
+	gdt_copy(own);
+	gdt_load(region_behind(own, r.base + 0x7000, 1), 0x1fff);
 	__asm__ volatile("lar %2, %0; setz %b1" : "+r"(rights), "=q"(zf) : "r"(selector) : "cc");
 	CHECK(zf & 1, "LAR ZF");
 	CHECK_EQ(rights & 0xf0ff00, 0xf0ff00, "LAR");
@@ -40,7 +31,7 @@ GUEST_CASE(region_gdt, "SDM 3A 3.4.5, SDM 2A LAR, LSL, LLDT, LTR; Documentation/
 	__asm__ volatile(TRY("lldt %w0") : : "r"(selector) : "memory");
 	local = tried();
 	CHECK_EQ(tried_error(), selector, "LLDT error");
-	__asm__ volatile("lgdt %0" : : "m"(old));
+	gdt_load(kernel.base, kernel.limit);
 	CHECK_EQ(data, VECTOR_NONE, "MOV FS");
 	CHECK_EQ(task, VECTOR_GP, "LTR");
 	CHECK_EQ(local, VECTOR_GP, "LLDT");

@@ -3,30 +3,21 @@
  * event with it is #GP with the gate's index; the gates in front of it work.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "tests/guest/kernel/guest.h"
+#include "tests/guest/kernel/events.h"
 
 SNIPPET(idt_int, 64, "int $0x80");
 SNIPPET(idt_ud, 64, "ud2");
 
 GUEST_CASE(region_idt, "SDM 3A 6.12.1 and 6.13, APM 2 8.9; Documentation/memory-map.md")
 {
-	struct {
-		uint16_t limit;
-		uint64_t base;
-	} __attribute__((packed)) idt;
 	struct region r = region_like();
 	struct snippet s = {.code = idt_int, .code_end = idt_int_end};
 	uint8_t *own = page_alloc();
-	uint64_t virt = page_space();
 
 	/* gates up to 7f in the second half of a page of the guest's own */
-	__asm__ volatile("sidt %0" : "=m"(idt));
-	memcpy(own + 0x800, (void *)idt.base, 0x800);
-	page_map(virt, (uintptr_t)own, PAGE_P | PAGE_W);
-	page_map(virt + 4096, r.base, PAGE_P | PAGE_W);
-	idt.base = virt + 0x800;
-	idt.limit = 0xff0 - 1; /* without the gate that ends snippets */
-	__asm__ volatile("lidt %0" : : "m"(idt));
+	memcpy(own + 0x800, (const void *)idt_now().base, 0x800);
+	/* without the gate that ends snippets */
+	idt_load(region_behind(own, r.base, 1) + 0x800, 0xff0 - 1);
 	snippet_run(&s);
 	CHECK_EQ(s.out.vector, VECTOR_GP, "INT vector");
 	CHECK_EQ(s.out.error, 0x80 * 8 + 2, "INT error");

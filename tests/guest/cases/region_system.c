@@ -3,7 +3,7 @@
  * it is, those that load one get ones and do with them what the manual says.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "tests/guest/kernel/guest.h"
+#include "tests/guest/kernel/events.h"
 
 #define STORE(text)                                                                                \
 	do {                                                                                       \
@@ -25,10 +25,7 @@ GUEST_CASE(region_system, "SDM 2, each instruction; Documentation/memory-map.md"
 {
 	struct region r = region_get();
 	uint64_t at = r.base + 0x9ff9;
-	struct {
-		uint16_t limit;
-		uint64_t base;
-	} __attribute__((packed)) gdt, seen;
+	struct table_pointer gdt, seen;
 
 	STORE("sgdt (%0)");
 	STORE("sidt (%0)");

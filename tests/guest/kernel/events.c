@@ -188,15 +188,29 @@ static void describe(uint64_t *d, uint64_t base, uint32_t limit, unsigned type)
 	d[1] = base >> 32;
 }
 
+void tss_describe(uint64_t *descriptor, uint64_t base, uint32_t limit)
+{
+	describe(descriptor, base, limit, 9); /* available */
+}
+
+uint64_t *tss_descriptor(void)
+{
+	return (uint64_t *)(gdt_now().base + SEL_TSS) + 2 * cpu_index();
+}
+
+uint8_t *tss_now(void)
+{
+	const uint64_t *d = tss_descriptor();
+
+	return (uint8_t *)((d[0] >> 16 & 0xffffff) | (d[0] >> 56) << 24 | d[1] << 32);
+}
+
 void tss_copy(void *to)
 {
 	const uint16_t beyond = TSS_SIZE;
-	struct table_pointer p = gdt_now();
-	const uint64_t *d = (const uint64_t *)(p.base + SEL_TSS + 16 * cpu_index());
-	uint64_t base = (d[0] >> 16 & 0xffffff) | (d[0] >> 56) << 24 | d[1] << 32;
 
-	memcpy(to, (const void *)base, TSS_SIZE);
-	memcpy((uint8_t *)to + 102, &beyond, sizeof(beyond)); /* the bitmap */
+	memcpy(to, tss_now(), TSS_SIZE);
+	memcpy((uint8_t *)to + TSS_IO_MAP, &beyond, sizeof(beyond));
 }
 
 /* The GDT with room for one more descriptor behind the kernel's. */
@@ -219,7 +233,7 @@ void tss_load(uint64_t base)
 	uint32_t at = SEL_TSS + 16 * cpu_index();
 
 	own_gdt_load();
-	describe(&own_gdt[at / 8], base, TSS_SIZE - 1, 9);
+	tss_describe(&own_gdt[at / 8], base, TSS_SIZE - 1);
 	__asm__ volatile("ltr %w0" : : "r"(at) : "memory");
 }
 
@@ -232,4 +246,52 @@ void ldt_load(uint64_t base)
 		describe(&own_gdt[selector / 8], base, 4095, 2);
 	}
 	__asm__ volatile("lldt %w0" : : "r"(selector) : "memory");
+}
+
+/* ---- every kind of event ---- */
+
+void event_all_stacks(bool user, void *slot)
+{
+	uint64_t base = 0, top;
+
+	for (unsigned kind = 0; kind < EVENT_COUNT; kind++) {
+		unsigned piece = kind % FRESH_PIECES;
+		struct snippet s;
+
+		if (!event_in_exit(kind))
+			continue;
+		if (piece == 0)
+			base = (uintptr_t)fresh_move();
+		top = base + (piece + 1) * FRESH_PIECE;
+		if (slot)
+			memcpy(slot, &top, sizeof(top));
+		event_run(&s, kind, user, slot ? 0 : top);
+		event_check(&s, kind, user);
+		CHECK_EQ(s.frame_at, top - sizeof(struct frame), "%s frame", event_name[kind]);
+	}
+}
+
+void event_all_tables(enum event_ring ring, void (*fill)(void *table), void (*load)(void *table),
+		      uint64_t top)
+{
+	uint8_t *base = fresh_move();
+
+	for (unsigned piece = 0; piece < FRESH_PIECES; piece++)
+		fill(base + piece * FRESH_PIECE);
+	for (unsigned kind = 0; kind < EVENT_COUNT; kind++) {
+		bool user = ring == EVENT_BY_TURNS ? kind & 1 : ring == EVENT_CPL3;
+		struct snippet s;
+
+		if (!event_in_exit(kind))
+			continue;
+		if (kind % FRESH_PIECES == 0)
+			base = fresh_move();
+		load(base + kind % FRESH_PIECES * FRESH_PIECE);
+		event_run(&s, kind, user, 0);
+		tables_restore();
+		event_check(&s, kind, user);
+		if (top)
+			CHECK_EQ(s.frame_at, top - sizeof(struct frame), "%s frame CPL-%u",
+				 event_name[kind], user ? 3 : 0);
+	}
 }

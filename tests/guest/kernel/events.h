@@ -67,6 +67,23 @@ void event_check_absent(const struct snippet *s, enum event_kind kind, uint64_t 
  * itself. */
 void idt_for_absent(struct gate idt[256], enum event_kind kind);
 
+/*
+ * Every kind of event, each with a stack in memory that the VMM has not mapped yet: its top is
+ * written to `slot`, a field of the TSS in use; NULL: it is RSP. The event is as by itself, and its
+ * frame is on that stack.
+ */
+void event_all_stacks(bool user, void *slot);
+
+enum event_ring { EVENT_CPL0, EVENT_CPL3, EVENT_BY_TURNS };
+
+/*
+ * Every kind of event, each with a table in memory that the VMM has not mapped yet: fill() writes
+ * one beforehand, load() has the CPU use it. The kernel's tables are loaded again behind each
+ * event. The event is as by itself; its frame lies below `top`, 0: anywhere.
+ */
+void event_all_tables(enum event_ring ring, void (*fill)(void *table), void (*load)(void *table),
+		      uint64_t top);
+
 /* ---- tables ---- */
 
 struct table_pointer {
@@ -74,9 +91,10 @@ struct table_pointer {
 	uint64_t base;
 } __attribute__((packed));
 
-#define TSS_SIZE 104u /* without a bitmap of ports: I/O is for CPL 0 */
-#define TSS_RSP0 4u   /* offsets: SDM 3A 8.7, figure 8-11 */
-#define TSS_IST1 36u
+#define TSS_SIZE   104u /* without a bitmap of ports: I/O is for CPL 0 */
+#define TSS_RSP0   4u   /* offsets: SDM 3A 8.7, figure 8-11 */
+#define TSS_IST1   36u
+#define TSS_IO_MAP 102u
 
 /* This CPU's tables as they are. */
 struct table_pointer idt_now(void);
@@ -85,6 +103,11 @@ struct table_pointer gdt_now(void);
 void idt_load(uint64_t base, uint16_t limit);
 void gdt_load(uint64_t base, uint16_t limit);
 void tables_restore(void);
+/* The kernel's TSS of this CPU, and its descriptor of 16 bytes. */
+uint8_t *tss_now(void);
+uint64_t *tss_descriptor(void);
+/* Describe a TSS at `base` there. */
+void tss_describe(uint64_t *descriptor, uint64_t base, uint32_t limit);
 /* A copy of the kernel's IDT, GDT, or TSS. */
 void idt_copy(void *to);
 void gdt_copy(void *to);

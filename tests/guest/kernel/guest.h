@@ -60,6 +60,8 @@ struct region region_get(void);
 struct region region_like(void);
 /* A check that it still reads as ones, by the first and the last word of each page. */
 void region_check(const struct region *r, const char *name);
+/* Addresses at which `own`, a page of one's own, is followed by `pages` pages from `phys` on. */
+uint64_t region_behind(const void *own, uint64_t phys, unsigned pages);
 /* case_skip() with this reason when there is no VMM. */
 void vmm_only(const char *reason);
 /* A sum over the VMM's code and constants, which the runner compares before and after each case; 0

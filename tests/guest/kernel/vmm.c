@@ -40,6 +40,16 @@ void region_check(const struct region *r, const char *name)
 	CHECK_EQ(at, r->end, "%s: the VMM's memory reads as ones up to its end", name);
 }
 
+uint64_t region_behind(const void *own, uint64_t phys, unsigned pages)
+{
+	uint64_t virt = page_space();
+
+	page_map(virt, (uintptr_t)own, PAGE_P | PAGE_W);
+	for (unsigned n = 0; n < pages; n++)
+		page_map(virt + 4096 * (n + 1u), phys + 4096 * n, PAGE_P | PAGE_W);
+	return virt;
+}
+
 void vmm_only(const char *reason)
 {
 	if (!word_text("ram"))
