@@ -52,7 +52,8 @@ static enum exit_result emulate_read(struct vcpu *v, uint32_t index, enum msr_em
 		value &= ~UINT64_C(0x14fc0);
 		break;
 	case MSR_EMU_VM_CR:
-		value |= 0x18; /* SVMDIS and LOCK */
+		/* SVMDIS and LOCK; not DPD and R_INIT, which would be the VMM's */
+		value = (value & ~UINT64_C(3)) | 0x18;
 		break;
 	default:
 		break;
