@@ -149,12 +149,12 @@ struct vcpu {
 	/* its registers in the VMM's address space; NULL: where apic_init() has mapped them */
 	volatile uint32_t *apic_registers;
 
-	/* cache of one entry an instruction kind, for exits without a saved next RIP */
+	/* caches of one entry, CPUID and RDMSR or WRMSR: for exits without a saved next RIP */
 	struct {
 		uint64_t rip, cr3;
 		uint64_t next; /* RIP behind the instruction */
 		uint16_t cs;   /* attributes of CS; 0: none yet */
-	} length_cache[4];
+	} length_cache[2];
 
 	/* While the guest runs one instruction alone, on pages that are trapped otherwise */
 	struct {

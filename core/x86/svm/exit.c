@@ -421,8 +421,15 @@ static enum exit_result exit_unexpected(struct vcpu *v)
 	return emulate_ud(v);
 }
 
-/* Length caches: struct vcpu.length_cache. */
-enum { CACHE_CPUID, CACHE_MSR, CACHE_VMMCALL, CACHE_OTHER };
+/*
+ * Length caches: struct vcpu.length_cache. Code that is rewritten where it is, prefix or not, gets
+ * the length it had, so only what is frequent has one.
+ */
+enum { CACHE_CPUID, CACHE_MSR, CACHE_NONE };
+
+_Static_assert(CACHE_NONE == sizeof(((struct vcpu *)0)->length_cache) /
+				 sizeof(((struct vcpu *)0)->length_cache[0]),
+	       "a cache for each kind that has one");
 
 /* ---- the table: total over the dense codes; 0xa7 stands for NPF ---- */
 
@@ -447,17 +454,17 @@ static const struct exit_row {
     [SVM_EXIT_NMI] = {exit_nmi, 0, 0, 0},
     [SVM_EXIT_CPUID] = {exit_cpuid, LEAN, INSN_CPUID, CACHE_CPUID},
     [SVM_EXIT_IRET] = {exit_iret, LEAN, 0, 0},
-    [SVM_EXIT_INVD] = {exit_invd, 0, INSN_INVD, CACHE_OTHER},
-    [SVM_EXIT_HLT] = {exit_hlt, 0, INSN_HLT, CACHE_OTHER},
+    [SVM_EXIT_INVD] = {exit_invd, 0, INSN_INVD, CACHE_NONE},
+    [SVM_EXIT_HLT] = {exit_hlt, 0, INSN_HLT, CACHE_NONE},
     [SVM_EXIT_INVLPGA] = {exit_ud, 0, 0, 0},
     [SVM_EXIT_IOIO] = {exit_ioio, 0, 0, 0},
     [SVM_EXIT_MSR] = {exit_msr, 0, 0, CACHE_MSR},
     [SVM_EXIT_SHUTDOWN] = {exit_shutdown, 0, 0, 0},
     [SVM_EXIT_VMRUN] = {exit_ud, 0, 0, 0},
-    [SVM_EXIT_VMMCALL] = {exit_vmmcall, 0, INSN_VMMCALL, CACHE_VMMCALL},
+    [SVM_EXIT_VMMCALL] = {exit_vmmcall, 0, INSN_VMMCALL, CACHE_NONE},
     [SVM_EXIT_VMLOAD... SVM_EXIT_SKINIT] = {exit_ud, 0, 0, 0},
-    [SVM_EXIT_MWAIT] = {exit_mwait, 0, INSN_MWAIT, CACHE_OTHER},
-    [SVM_EXIT_XSETBV] = {exit_xsetbv, 0, INSN_XSETBV, CACHE_OTHER},
+    [SVM_EXIT_MWAIT] = {exit_mwait, 0, INSN_MWAIT, CACHE_NONE},
+    [SVM_EXIT_XSETBV] = {exit_xsetbv, 0, INSN_XSETBV, CACHE_NONE},
     [ROW_NPF] = {exit_npf, 0, 0, 0},
     [ROW_INVALID] = {exit_invalid, 0, 0, 0},
 };
@@ -476,12 +483,14 @@ static const struct exit_row row_unexpected = {exit_unexpected, 0, 0, 0};
 static inline bool next_rip_known(const struct vcpu *v, const struct vmcb *b, unsigned cache,
 				  uint64_t *next)
 {
-	const __typeof__(v->length_cache[0]) *c = &v->length_cache[cache];
-
 	if (b->control.nrip) { /* 0 where the CPU has no such field */
 		*next = b->control.nrip;
 		return true;
 	}
+	if (cache == CACHE_NONE)
+		return false;
+	const __typeof__(v->length_cache[0]) *c = &v->length_cache[cache];
+
 	*next = c->next;
 	return c->rip == b->save.rip && c->cr3 == b->save.cr3 && c->cs == b->save.cs.attrib;
 }
@@ -504,11 +513,15 @@ static unsigned instruction_length(struct vcpu *v, const struct exit_row *row, u
 
 	if (length <= 0) /* unreadable for the VMM: the plain form is the one that exists */
 		return kind == INSN_VMMCALL || kind == INSN_XSETBV || kind == INSN_MWAIT ? 3 : 2;
+	if (row->cache == CACHE_NONE)
+		return (unsigned)length;
+	__typeof__(v->length_cache[0]) *c = &v->length_cache[row->cache];
+
 	next = b->save.rip + (unsigned)length;
-	v->length_cache[row->cache].rip = b->save.rip;
-	v->length_cache[row->cache].cr3 = b->save.cr3;
-	v->length_cache[row->cache].cs = b->save.cs.attrib;
-	v->length_cache[row->cache].next = b->save.cs.attrib & SEG_ATTR_L ? next : (uint32_t)next;
+	c->rip = b->save.rip;
+	c->cr3 = b->save.cr3;
+	c->cs = b->save.cs.attrib;
+	c->next = b->save.cs.attrib & SEG_ATTR_L ? next : (uint32_t)next;
 	return (unsigned)length;
 }
 
