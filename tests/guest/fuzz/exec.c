@@ -894,13 +894,14 @@ static void snippet(const struct fuzz_env *env, const struct fuzz_op *op, enum m
 	note(r, s.out.vector);
 	note(r, s.out.error);
 	note(r, s.out.rip);
-	/* nor what QEMU's CMPXCHG8B makes of all flags but ZF: it takes them from before */
-	note(r, s.out.rflags & (op->varies & FUZZ_VARIES_REGS ? ~UINT64_C(0x8d5) : FLAGS_COMPARED));
 	if (s.out.vector == VECTOR_PF)
 		note(r, s.cr2);
 	if (s.out.vector == VECTOR_DB)
 		note(r, s.dr6);
+	/* with flags: QEMU's CMPXCHG8B takes all but ZF from what it has kept of an earlier
+	 * instruction's operands, upper bits as well */
 	if (!(op->varies & FUZZ_VARIES_REGS)) {
+		note(r, s.out.rflags & FLAGS_COMPARED);
 		note(r, s.out.rax);
 		note(r, s.out.rbx);
 		note(r, s.out.rcx);

@@ -157,9 +157,12 @@ static void make_code(struct random *r, struct fuzz_op *op, uint8_t needs, uint8
 	static const uint8_t prefixes[] = {0x66, 0xf2, 0xf3, 0x2e, 0x64, 0xf0, 0x48, 0x44, 0x41};
 	unsigned count = 1 + below(r, steps);
 
+	bool last = false;
+
 	op->pass = 0xff;
-	/* behind one that gives something else each time nothing would be known: it is the last */
-	for (unsigned n = 0; n < count && !(op->varies & FUZZ_VARIES_REGS); n++) {
+	/* behind one that gives something else each time, or goes on only where a VMM answers it,
+	 * nothing would be known: it is the last */
+	for (unsigned n = 0; n < count && !last; n++) {
 		const struct insn *i;
 
 		do
@@ -170,6 +173,7 @@ static void make_code(struct random *r, struct fuzz_op *op, uint8_t needs, uint8
 		memcpy(op->code + op->length, i->bytes, i->length);
 		op->length = (uint8_t)(op->length + i->length);
 		op->pass &= i->flags;
+		last = i->flags & (INSN_VARIES | INSN_CALL);
 		if (i->flags & INSN_VARIES)
 			op->varies |= FUZZ_VARIES_REGS;
 		if (i->flags & (INSN_CALL | INSN_SVM))
