@@ -26,7 +26,8 @@ def main():
     while done < args.ops:
         count = min(args.round, args.ops - done)
         name = f"fuzz-long-{args.emu}-{args.cpus}"
-        v = guestfuzz.compare(name, seed, count, args.patience, kinds=args.kinds, emu=args.emu, cpus=args.cpus)
+        v = guestfuzz.compare(name, seed, count, args.patience, kinds=args.kinds, emu=args.emu, cpus=args.cpus,
+                              **guestfuzz.repeating(args.emu, args.cpus))
         print(f"seed {seed}, {count} operations: {'WRONG' if v.wrong else 'same'}; {v.bare.seconds:.0f} s bare, "
               f"{v.vmm.seconds:.0f} s under the VMM", flush=True)
         if v.wrong:
