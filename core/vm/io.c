@@ -152,12 +152,14 @@ void io_pass(const struct io_access *io, uint32_t *value)
 static void access(const struct io_access *io, uint32_t *value)
 {
 	mmio_lock(this_cpu());
-	for (unsigned i = 0; i < trap_end; i++) {
+	uint32_t port = io->port, end = port + io->size;
+
+	for (const struct trap *t = traps, *last = traps + trap_end; t < last; t++) {
 		/* an access may begin below a trapped port and reach it */
-		if (io->port < traps[i].end && io->port + io->size > traps[i].first) {
-			if (traps[i].lean && !io->string)
-				again_learn(&traps[i], io);
-			traps[i].handler(traps[i].arg, io, value);
+		if (port < t->end && end > t->first) {
+			if (t->lean && !io->string)
+				again_learn(t, io);
+			t->handler(t->arg, io, value);
 			mmio_unlock();
 			return;
 		}
