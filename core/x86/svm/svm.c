@@ -6,6 +6,7 @@
 #include "core/log.h"
 #include "core/mm/pages.h"
 #include "core/string.h"
+#include "core/vm/a20.h"
 #include "core/vm/gwalk.h"
 #include "core/vm/mmio.h"
 #include "core/vm/msr.h"
@@ -19,6 +20,7 @@
 
 #define MSR_VM_HSAVE_PA UINT32_C(0xc0010117)
 #define VM_CR_R_INIT    (UINT64_C(1) << 1)
+#define VM_CR_DIS_A20M  (UINT64_C(1) << 2)
 
 /* Bitmaps, shared by all CPUs: APM 2 15.10.1 and 15.11. */
 #define IOPM_PAGES  3
@@ -76,26 +78,31 @@ static int svm_init(void)
 	return iopm && msrpm ? 0 : -ENOMEM;
 }
 
-/* Does this CPU take VM_CR.R_INIT, which makes an INIT an exception (APM 2 15.28.1)? */
-static bool holds_init(void)
+/*
+ * Does this CPU take a bit of VM_CR? R_INIT makes an INIT an exception (APM 2 15.28.1), DIS_A20M
+ * keeps A20 from being masked (APM 2 15.30.1).
+ */
+static bool holds(uint64_t bit)
 {
 	uint64_t old = rdmsr(MSR_VM_CR);
-	bool holds = wrmsr_safe(MSR_VM_CR, old | VM_CR_R_INIT) && (rdmsr(MSR_VM_CR) & VM_CR_R_INIT);
+	bool taken = wrmsr_safe(MSR_VM_CR, old | bit) && (rdmsr(MSR_VM_CR) & bit);
 
 	wrmsr_safe(MSR_VM_CR, old);
-	return holds;
+	return taken;
 }
 
 static void svm_policy_ready(void)
 {
 	if (!startup_uses_icr()) {
-		if (!holds_init())
+		if (!holds(VM_CR_R_INIT))
 			log_printf("VM_CR.R_INIT does not hold: a CPU that gets an INIT leaves the "
 				   "VMM\n");
 		else if (cpu_count > 1)
 			log_printf("VM_CR.R_INIT holds INITs: the guest cannot start the other "
 				   "CPUs\n");
 	}
+	if (!holds(VM_CR_DIS_A20M))
+		a20_watch();
 	msr_policy_fill(&msr_env, msrpm_set, NULL);
 }
 
@@ -128,6 +135,7 @@ static int svm_cpu_on(struct vcpu *v, const char **reason)
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);
 	wrmsr(MSR_VM_HSAVE_PA, virt_to_phys(pages + PAGE_SIZE).a);
 	wrmsr_safe(MSR_VM_CR, caps.vm_cr | VM_CR_R_INIT); /* a backstop: INIT arrives as #SX */
+	wrmsr_safe(MSR_VM_CR, rdmsr(MSR_VM_CR) | VM_CR_DIS_A20M);
 	svm_clgi();
 	memset(vmcb, 0, sizeof(*vmcb));
 	v->vendor = vmcb;
@@ -158,7 +166,7 @@ static void svm_cpu_off(struct vcpu *v)
 	svm_vmload(
 	    v->vendor_pa); /* SYSCALL, SYSENTER registers and the like are the guest's again */
 	/* an INIT is an INIT again before GIF lets one in */
-	wrmsr_safe(MSR_VM_CR, rdmsr(MSR_VM_CR) & ~VM_CR_R_INIT);
+	wrmsr_safe(MSR_VM_CR, rdmsr(MSR_VM_CR) & ~(VM_CR_R_INIT | VM_CR_DIS_A20M));
 	svm_stgi();
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) & ~EFER_SVME);
 	wrmsr(MSR_VM_HSAVE_PA, 0);

@@ -42,6 +42,11 @@ void bochs_detect(void)
 		log_printf("Bochs: CPUs that get an INIT are started again\n");
 }
 
+bool bochs_obeys_a20(void)
+{
+	return is_bochs;
+}
+
 void bochs_take_init(struct vcpu *v)
 {
 	struct cpu *cpu = this_cpu();

@@ -6,6 +6,9 @@
 /* Is this Bochs? By the OEM name that its BIOS gives the ACPI tables, and no hypervisor bit in
  * CPUID. */
 void bochs_detect(void);
+/* Does the A20 gate hold in VMX operation, where hardware blocks it (SDM 3C, VMXON)? Fixed
+ * after 2.7. */
+bool bochs_obeys_a20(void);
 /*
  * Instead of handling an INIT exit. Returns when this is not Bochs. Else the CPU leaves VMX
  * operation, where the INIT resets it at last, and the boot CPU starts it again, into wait-for-SIPI

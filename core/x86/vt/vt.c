@@ -7,6 +7,7 @@
 #include "core/mm/pages.h"
 #include "core/mm/vmmap.h"
 #include "core/string.h"
+#include "core/vm/a20.h"
 #include "core/vm/cpuid.h"
 #include "core/vm/gmem.h"
 #include "core/vm/gwalk.h"
@@ -154,6 +155,8 @@ static void msr_bitmap_set(void *arg, uint32_t index, bool read, bool write)
 static void vt_policy_ready(void)
 {
 	msr_policy_fill(&msr_env, msr_bitmap_set, NULL);
+	if (bochs_obeys_a20())
+		a20_watch();
 	vt_cr0_mask = vt_controls.cr0_fixed0 | CR0_CD | CR0_NW;
 	vt_cr4_mask =
 	    vt_controls.cr4_fixed0 | (vt_controls.cr4_fixed1 & ~guest_features.cr4_allowed);
