@@ -21,7 +21,6 @@ VENDORS = {"VT-x": reference.VENDORS[0], "AMD-V": reference.VENDORS[1]}
 UNREACHED = [
     ("bochs-vtx", "EXTERNAL_INTERRUPT", "asked for only while the VMM is woken by its timer and the guest is in MWAIT: test_wake.py::test_bound"),
     ("bochs-vtx", "MWAIT", "asked for only while the VMM is woken by its timer: test_wake.py::test_bound"),
-    ("bochs-vtx", "PREEMPTION_TIMER", "an NMI that comes while the VMM runs, or the VMM's own wake-ups: test_wake.py::test_bound"),
     ("bochs-vtx", "TRIPLE_FAULT", "ends the machine; no test in Bochs, AMD-V's is test_reboot.py::test_reboot_path"),
     ("bochs-vtx", "INIT", "one CPU; with two: test_boot.py::test_cpus"),
     ("bochs-vtx", "SIPI", "one CPU; with two: test_boot.py::test_cpus"),

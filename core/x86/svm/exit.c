@@ -80,15 +80,27 @@ static void nmi_enter(struct vcpu *v)
 	v->nmi_blocked = true;
 }
 
+/*
+ * Is the guest in the shadow of MOV SS or STI, and does the CPU hold NMIs back there? After MOV SS
+ * it does, after STI it need not, and the VMCB does not tell one from the other (APM 2 15.21.5);
+ * but an NMI that exits there says that it does not.
+ */
+static bool nmi_shadowed(const struct vmcb_control *c)
+{
+	return c->interrupt_shadow && c->exitcode != SVM_EXIT_NMI;
+}
+
 void svm_inject_nmi(struct vcpu *v)
 {
+	const struct vmcb_control *c = &svm_vmcb(v)->control;
+
 	v->nmi_pending = false;
 	svm_halt_end(v);
 	if (v->nmi_blocked || v->step.active) {
 		v->nmi_pending = true; /* until exit_db() */
-	} else if (svm_vmcb(v)->control.eventinj & SVM_EVENT_VALID) {
-		/* another event goes first; an NMI of our own brings the CPU back right behind it
-		 */
+	} else if (c->eventinj & SVM_EVENT_VALID || nmi_shadowed(c)) {
+		/* another event, or the instruction in the shadow, goes first; an NMI of our own
+		 * brings the CPU back right behind it */
 		v->nmi_pending = true;
 		nmi_kick(this_cpu()->index, KICK_NMI);
 	} else {
