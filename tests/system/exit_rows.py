@@ -21,7 +21,7 @@ VENDORS = {"VT-x": reference.VENDORS[0], "AMD-V": reference.VENDORS[1]}
 UNREACHED = [
     ("bochs-vtx", "EXTERNAL_INTERRUPT", "asked for only while the VMM is woken by its timer and the guest is in MWAIT: test_wake.py::test_bound"),
     ("bochs-vtx", "MWAIT", "asked for only while the VMM is woken by its timer: test_wake.py::test_bound"),
-    ("bochs-vtx", "TRIPLE_FAULT", "ends the machine; no test in Bochs, AMD-V's is test_reboot.py::test_reboot_path"),
+    ("bochs-vtx", "TRIPLE_FAULT", "ends the machine: test_guest_alone.py::test_resets"),
     ("bochs-vtx", "INIT", "one CPU; with two: test_boot.py::test_cpus"),
     ("bochs-vtx", "SIPI", "one CPU; with two: test_boot.py::test_cpus"),
     ("bochs-vtx", "TASK_SWITCH", "the kernel's own mode has none: test_tasks.py::test_tasks"),
@@ -34,7 +34,7 @@ UNREACHED = [
     ("*", "INTR", "asked for only while the VMM is woken by the guest's interrupts: test_wake.py::test_bound"),
     ("*", "HLT", "asked for only while the VMM is woken by the guest's interrupts: test_wake.py::test_bound"),
     ("*", "MWAIT", "asked for only while the VMM is woken by the guest's interrupts, and no guest uses it on these CPUs"),
-    ("*", "SHUTDOWN", "ends the machine: test_reboot.py::test_reboot_path"),
+    ("*", "SHUTDOWN", "ends the machine: test_guest_alone.py::test_resets"),
     ("*", "INVALID", "a refused entry is a mistake of the VMM's; audits find it before: test_audit.py::test_rule_is_named"),
     ("qemu-*", "INVD", "QEMU looks it up as WBINVD, which is not asked for"),
     ("qemu-*", "XSETBV", "QEMU knows no such exit"),

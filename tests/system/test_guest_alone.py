@@ -1,9 +1,12 @@
 """Cases of the guest micro-kernel that need an image or a machine of their own."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+import re
+
 import pytest
 
-from lib import debugimage, guestkernel
+from lib import debugimage, facts, guestkernel
+from lib.machine import Machine
 from test_guest import MACHINES
 
 
@@ -46,3 +49,42 @@ def test_x2apic():
     options = {"emu": "bochs", "cpus": 2}
     passes("x2apic-bare", "start_x2apic", "x2apic=1 logical=0", bare=True, **options)
     passes("x2apic", "start_x2apic", "x2apic=1", words=("vmm.startup=icr",), **options)
+
+
+def memory_of_starts(name, kinds, **options):
+    """Let the kernel reset the machine by each of these ways, and begin again behind each; returns the RAM that it found each time."""
+    machine = Machine(name, **({"mem": 128, "net": "none", "reboot": True} | options))
+    machine.options.guest = guestkernel.disk(machine.options.out, f"case=reset reset={','.join(kinds)}")
+    with machine as m:
+        for kind in kinds:
+            m.expect(rf"guest: begin.*?reset {kind}\r?\n", 180)
+        m.expect(r"guest: begin.*?case reset: pass ", 180)
+        starts = m.text.split("guest: begin")[1:]
+    assert len(starts) == len(kinds) + 1
+    return [[(int(a, 16), int(a, 16) + int(n, 16)) for a, n in re.findall(r"^memory (\S+) (\S+) 1\r?$", s, re.M)] for s in starts]
+
+
+SHUTDOWNS = ("int3", "ud", "absent-gates", "absent-stack", "absent-tss", "bad-task", "real")
+REGISTERS = ("port-92", "kbc-pulse", "kbc-output", "cf9-init", "cf9-hard")
+# Bochs ends at a shutdown unless it is told otherwise, and then stops in its debugger.
+SHUTDOWN_RESETS = {"extra": ("cpu: reset_on_triple_fault=1",), "debugger": "c\n" * 16}
+# Emulator, CPUs, ways, options of the bare machine, of the one with the VMM. There the guest's shutdown is none of the CPU; but
+# Bochs' BIOS has one at each reset that leaves MSRs as they are.
+RESETS = {
+    "qemu": ("qemu", 2, (*SHUTDOWNS, "other-cpu", *REGISTERS), {}, {}),
+    "bochs-shutdown": ("bochs", 1, ("ud", "absent-stack", "bad-task", "real", "cf9-hard"), SHUTDOWN_RESETS, {}),
+    "bochs-init": ("bochs", 1, ("port-92", "cf9-init"), SHUTDOWN_RESETS, SHUTDOWN_RESETS),
+}
+
+
+@pytest.mark.parametrize("name", RESETS)
+def test_resets(name, request):
+    """Each way to reset the machine does, as without the VMM, which is there again behind each."""
+    emu, cpus, kinds, as_bare, with_vmm = RESETS[name]
+    bare = memory_of_starts(f"resets-{name}-bare", kinds, emu=emu, cpus=cpus, bare=True, **as_bare)
+    assert all(ram == bare[0] for ram in bare), bare
+    if request.config.getoption("--as-bare"):
+        return
+    for ram in memory_of_starts(f"resets-{name}", kinds, emu=emu, cpus=cpus, **with_vmm):
+        taken = facts.ram_missing(bare[0], ram)
+        assert sum(b - a for a, b in taken) >= 8 << 20, taken
