@@ -31,6 +31,7 @@ operating system causes the first two only; `tests/system/test_workloads.py` hol
 | CR_ACCESS | - | changes of CR0.CD, NW and NE, which an entry does not load |
 | INIT, SIPI | - | starts of other CPUs |
 | EXCEPTION_NMI, NMI_WINDOW, PREEMPTION_TIMER | NMI, IRET, EXCP1 | NMIs, which belong to the VMM; one that waits for the guest's handler to end |
+| EXCEPTION_NMI | EXCP1, EXCP17 | debug and alignment exceptions: the delivery of one may raise the next, without end |
 | INVD | INVD | it would lose what the VMM has written |
 | TASK_SWITCH | - | VT-x has no control for it |
 | VMCALL | VMMCALL | calls of the VMM |

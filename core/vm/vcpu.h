@@ -159,6 +159,7 @@ struct vcpu {
 	/* While the guest runs one instruction alone, on pages that are trapped otherwise */
 	struct {
 		bool active;
+		bool iret; /* AMD-V: the IRET of an NMI handler instead, for the trap behind it */
 		uint8_t page_count;
 		uint64_t pages[4];
 		uint64_t rflags, dr6; /* AMD-V: the guest's own */

@@ -51,6 +51,13 @@ def test_x2apic():
     passes("x2apic", "start_x2apic", "x2apic=1", words=("vmm.startup=icr",), **options)
 
 
+def test_debug_loop():
+    """The delivery of #DB without end on one CPU, which takes no NMI then, does not stop the VMM on the other; Bochs has that loop."""
+    options = {"emu": "bochs", "cpus": 2}
+    passes("debug-loop-bare", "loop_db", "loops=1", bare=True, **options)
+    passes("debug-loop", "loop_db", "loops=1", words=("vmm.startup=icr",), **options)
+
+
 def memory_of_starts(name, kinds, **options):
     """Let the kernel reset the machine by each of these ways, and begin again behind each; returns the RAM that it found each time."""
     machine = Machine(name, **({"mem": 128, "net": "none", "reboot": True} | options))

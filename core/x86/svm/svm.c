@@ -289,7 +289,7 @@ static void svm_state_set(struct vcpu *v, const struct vcpu_state *s)
 	}
 	/* what waits for the end of an NMI's handler: its IRET, and the trap behind that */
 	b->control.intercept[3] &= ~SVM_INTERCEPT_IRET;
-	b->control.intercept[2] &= ~(1u << VECTOR_DB);
+	v->step.iret = false;
 	v->halted = false;
 	b->control.clean = 0;
 }

@@ -25,7 +25,13 @@
 #define MSR_VMX_PROCBASED_CTLS 0x482u
 
 #define CR4_CET      (UINT64_C(1) << 23)
+#define DEBUGCTL_LBR (UINT64_C(1) << 0)
 #define DEBUGCTL_BTF (UINT64_C(1) << 1)
+#define DR7_GD       (UINT64_C(1) << 13)
+/* DR6 and the exit qualification of a debug exception (SDM 3C table 28-1) */
+#define DR6_POINTS      UINT64_C(0xf)
+#define DR6_CAUSES      UINT64_C(0x600f)  /* B0 to B3, BD, BS */
+#define DR6_ZERO_CAUSES UINT64_C(0x10800) /* RTM, BLD: 0 when they are it */
 
 /* Exit qualification of EPT violations (SDM 3C table 28-7). */
 #define EPT_WRITE         (UINT64_C(1) << 1)
@@ -236,7 +242,28 @@ static void step_begin(struct vcpu *v)
 
 /* ---- handlers, in the order of the exit reasons ---- */
 
-/* NMIs only: the exception bitmap is empty. */
+/*
+ * What a #DB would have done by itself before its handler: causes into DR6, which the exit
+ * qualification has, GD out of DR7, LBR and BTF out of IA32_DEBUGCTL (SDM 3C 28.1, 28.2.1, SDM 3B
+ * 18.2). Its delivery ends an interrupt shadow, which an entry would want a pending step for.
+ */
+static void debug_begin(void)
+{
+	uint64_t q = vt_read(VMCS_EXIT_QUALIFICATION);
+
+	write_dr6(((read_dr6() & ~DR6_POINTS) | (q & DR6_CAUSES)) & ~(q & DR6_ZERO_CAUSES));
+	vt_write(VMCS_GUEST_DR7, vt_read(VMCS_GUEST_DR7) & ~DR7_GD);
+	vt_write(VMCS_GUEST_DEBUGCTL,
+		 vt_read(VMCS_GUEST_DEBUGCTL) & ~(DEBUGCTL_LBR | DEBUGCTL_BTF));
+	vt_write(VMCS_GUEST_INTERRUPTIBILITY,
+		 vt_read32(VMCS_GUEST_INTERRUPTIBILITY) & ~(VT_BLOCKED_STI | VT_BLOCKED_MOV_SS));
+}
+
+/*
+ * NMIs, and exceptions that the bitmap asks for: the guest's. They are asked for because a
+ * breakpoint on the stack of its own handler, or a stack that is not aligned, makes the CPU deliver
+ * one behind the other, where it takes no NMI.
+ */
 static enum exit_result exit_exception_nmi(struct vcpu *v)
 {
 	uint32_t info = vt_read32(VMCS_EXIT_INTERRUPTION_INFO);
@@ -246,13 +273,14 @@ static enum exit_result exit_exception_nmi(struct vcpu *v)
 		vt_mwait_end(v);
 		nmi_exit(v, true);
 		bochs_help();
-		return EXIT_RESUME;
+	} else if (VT_EVENT_TYPE(info) == VT_EVENT_PRIVILEGED) { /* INT1 */
+		vt_write(VMCS_ENTRY_INSTRUCTION_LENGTH, vt_read(VMCS_EXIT_INSTRUCTION_LENGTH));
+		vt_write(VMCS_ENTRY_INTERRUPTION_INFO, info & ~VT_EVENT_UNBLOCKED_NMI);
+	} else {
+		if (VT_EVENT_VECTOR(info) == VECTOR_DB)
+			debug_begin();
+		emulate_exception(v, VT_EVENT_VECTOR(info), 0);
 	}
-	if (info & VT_EVENT_ERROR_VALID)
-		vt_write(VMCS_ENTRY_EXCEPTION_ERROR_CODE,
-			 vt_read(VMCS_EXIT_INTERRUPTION_ERROR_CODE));
-	vt_write(VMCS_ENTRY_INSTRUCTION_LENGTH, vt_read(VMCS_EXIT_INSTRUCTION_LENGTH));
-	vt_write(VMCS_ENTRY_INTERRUPTION_INFO, info & ~VT_EVENT_UNBLOCKED_NMI);
 	return EXIT_RESUME;
 }
 

@@ -186,7 +186,7 @@ static void write_controls(void)
 	vt_write(VMCS_SECONDARY_PROC_CONTROLS, vt_controls.proc2);
 	vt_write(VMCS_EXIT_CONTROLS, vt_controls.exit);
 	vt_write(VMCS_ENTRY_CONTROLS, vt_controls.entry);
-	vt_write(VMCS_EXCEPTION_BITMAP, 0);
+	vt_write(VMCS_EXCEPTION_BITMAP, 1u << VECTOR_DB | 1u << VECTOR_AC);
 	vt_write(VMCS_PAGE_FAULT_ERROR_MASK, 0);
 	vt_write(VMCS_PAGE_FAULT_ERROR_MATCH, 0);
 	vt_write(VMCS_CR3_TARGET_COUNT, 0);
