@@ -178,17 +178,23 @@ def make_iso(out, grub, elf, conf, loadvmm=None, words=(), timeout=3, serial=Fal
 
 # The guest's disk
 
+BUSYBOX = "/bin/busybox"
+NO_LINKS = ("bin/busybox", "sbin/modprobe")  # init makes the second one
+GUEST_FILES = {"init": "init", "inittab": "etc/inittab", "fstab": "etc/fstab", "profile": "etc/profile", "udhcpc.script": "etc/udhcpc.script"}
+
+
 def initramfs(kernel, kexec, out):
     """busybox, the modules of `kernel`, the program `kexec`, and our scripts as a gzipped cpio archive."""
     guest = os.path.join(HERE, "guest")
     with tempfile.TemporaryDirectory() as tmp:
-        for folder in ("bin", "sbin", "etc", "dev", "proc", "sys"):
+        for folder in ("bin", "sbin", "usr/bin", "usr/sbin", "etc", "dev", "proc", "sys", "run", "tmp", "mnt", "root"):
             os.makedirs(os.path.join(tmp, folder))
-        shutil.copy("/bin/busybox", os.path.join(tmp, "bin/busybox"))
-        shutil.copy(os.path.join(guest, "init"), os.path.join(tmp, "init"))
-        shutil.copy(os.path.join(guest, "console"), os.path.join(tmp, "bin/console"))
-        shutil.copy(os.path.join(guest, "inittab"), os.path.join(tmp, "etc/inittab"))
-        shutil.copy(os.path.join(guest, "udhcpc.script"), os.path.join(tmp, "etc/udhcpc.script"))
+        shutil.copy(BUSYBOX, os.path.join(tmp, "bin/busybox"))
+        for path in subprocess.run([BUSYBOX, "--list-full"], stdout=subprocess.PIPE, text=True, check=True).stdout.split():
+            if path not in NO_LINKS:
+                os.symlink(os.path.relpath("bin/busybox", os.path.dirname(path)), os.path.join(tmp, path))
+        for name, path in GUEST_FILES.items():
+            shutil.copy(os.path.join(guest, name), os.path.join(tmp, path))
         shutil.copytree(os.path.join(guest, "checklist"), os.path.join(tmp, "checklist"))
         shutil.copytree(os.path.join(kernel, "lib"), os.path.join(tmp, "lib"), dirs_exist_ok=True)
         shutil.copy(kexec, os.path.join(tmp, "sbin/kexec"))
@@ -207,10 +213,9 @@ GUEST_MIB = 1 + FAT_MIB + PATTERN_MIB + 1
 
 
 def guest_menu(args):
-    """The guest disk's GRUB menu; `args` is the kernel's command line."""
-    return f"""serial --unit=0 --speed=115200
-terminal_output console serial
-set timeout=0
+    """The guest disk's GRUB menu; `args` is the kernel's command line. Not on the serial line: GRUB reads its clock, which is
+    a CPUID, for each character that it waits to send."""
+    return f"""set timeout=0
 set gfxpayload=text
 menuentry 'Guest Linux' {{
 \tlinux /vmlinuz {args}
