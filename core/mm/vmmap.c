@@ -9,13 +9,16 @@
 #include "core/x86/cpu.h"
 
 /* Of device mappings: for each CPU the window, and its APIC when that is not where all are. */
-#define CPU_PAGES (2 * BOOT_MAX_CPUS * PAGE_SIZE)
+#define WINDOW_PAGES 4 /* a driver goes back and forth between a few pages of its device */
+#define CPU_PAGES    ((WINDOW_PAGES + 1) * BOOT_MAX_CPUS * PAGE_SIZE)
 
 extern char image_start[], image_text_end[], image_rodata_end[], image_end[];
 extern uint64_t boot_pml4[512];
 
 static struct spinlock lock;
 static uint64_t device_next = VMMAP_DEVICE_BASE;
+static uint64_t
+    window_holds[BOOT_MAX_CPUS * WINDOW_PAGES]; /* address of the page, and 1; 0: none */
 
 static struct pt vmm_pt = {
     .format = &pt_format_host,
@@ -228,7 +231,7 @@ void *vmmap_device(uint64_t pa, size_t len)
 }
 
 /* The table is there, and this entry of it is one CPU's: no lock, no failure. */
-static void *map_own(uint32_t entry, uint64_t pa)
+static __attribute__((noinline)) void *map_own(uint32_t entry, uint64_t pa)
 {
 	uint64_t at = VMMAP_DEVICE_BASE + entry * PAGE_SIZE;
 
@@ -239,12 +242,19 @@ static void *map_own(uint32_t entry, uint64_t pa)
 
 void *vmmap_window(uint32_t cpu, uint64_t pa)
 {
-	return map_own(cpu, pa);
+	uint32_t entry = cpu * WINDOW_PAGES + pa / PAGE_SIZE % WINDOW_PAGES;
+	uint64_t page = align_down(pa, PAGE_SIZE) | 1;
+
+	if (window_holds[entry] == page)
+		return (void *)(uintptr_t)(VMMAP_DEVICE_BASE + entry * PAGE_SIZE +
+					   (pa & PAGE_MASK));
+	window_holds[entry] = page;
+	return map_own(entry, pa);
 }
 
 void *vmmap_apic(uint32_t cpu, uint64_t pa)
 {
-	return map_own(BOOT_MAX_CPUS + cpu, pa);
+	return map_own(WINDOW_PAGES * BOOT_MAX_CPUS + cpu, pa);
 }
 
 static void *map_table(uint64_t pa, size_t len, unsigned perm)

@@ -48,7 +48,8 @@ bool vmmap_ram_around(uint64_t pa, uint64_t *base, uint64_t *end);
 void *vmmap_device(uint64_t pa, size_t len);
 /*
  * The byte at `pa`, which is not RAM, uncached, for the calling CPU alone and until its next call;
- * the rest of its page is there, too. Never fails. `cpu`: its index. Context: exit handler.
+ * the rest of its page is there, too. Never fails. A few pages stay mapped, so that coming back to
+ * one of them is cheap. `cpu`: its index. Context: exit handler.
  */
 void *vmmap_window(uint32_t cpu, uint64_t pa);
 /* The page at `pa`, uncached, for the calling CPU alone and until its next call of this. Never
@@ -57,3 +58,35 @@ void *vmmap_apic(uint32_t cpu, uint64_t pa);
 const void *vmmap_firmware(uint64_t pa, size_t len);
 /* The same to write to: a table that firmware and guest share, cached as theirs. */
 void *vmmap_shared(uint64_t pa, size_t len);
+
+/* One access of 1, 2, 4 or 8 bytes, as a register of a device needs it. */
+static inline uint64_t memory_load(const volatile void *at, unsigned size)
+{
+	switch (size) {
+	case 1:
+		return *(const volatile uint8_t *)at;
+	case 2:
+		return *(const volatile uint16_t *)at;
+	case 4:
+		return *(const volatile uint32_t *)at;
+	default:
+		return *(const volatile uint64_t *)at;
+	}
+}
+
+static inline void memory_store(volatile void *at, unsigned size, uint64_t value)
+{
+	switch (size) {
+	case 1:
+		*(volatile uint8_t *)at = (uint8_t)value;
+		break;
+	case 2:
+		*(volatile uint16_t *)at = (uint16_t)value;
+		break;
+	case 4:
+		*(volatile uint32_t *)at = (uint32_t)value;
+		break;
+	default:
+		*(volatile uint64_t *)at = value;
+	}
+}

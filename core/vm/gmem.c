@@ -147,22 +147,40 @@ int gmem_walk(struct vcpu *v, gva_t la, enum gwalk_access access, struct gwalk_o
 	return walk(v, true, la, access, out);
 }
 
-/* Where the CPU reaches guest-physical memory of any kind, within one page; NULL: nothing is there.
- */
-static volatile uint8_t *any_at(gpa_t gpa, unsigned size, bool *is_ram)
+/* Where the CPU reaches what is not RAM, within one page; NULL: nothing is there. */
+static volatile void *register_at(gpa_t gpa, unsigned size)
 {
-	uint8_t *p = gmem_at(gpa, size);
-
-	*is_ram = p != NULL;
-	if (p)
-		return p;
 	if ((gpa.a < region_base + region_size && gpa.a + size > region_base) ||
-	    gpa.a >> cpu_phys_bits())
+	    gpa.a >> maxphyaddr())
 		return NULL; /* for the guest there is no memory where the VMM lives */
 	/* during start-up, where drivers look at their devices, no CPU has its block yet */
 	return vmmap_window(__atomic_load_n(&cpu_on_block, __ATOMIC_RELAXED) ? this_cpu()->index
 									     : 0,
 			    gpa_to_hpa(gpa).a);
+}
+
+/* The same for memory of any kind. */
+static volatile uint8_t *any_at(gpa_t gpa, unsigned size, bool *is_ram)
+{
+	uint8_t *p = gmem_at(gpa, size);
+
+	*is_ram = p != NULL;
+	return p ? p : register_at(gpa, size);
+}
+
+uint64_t gmem_register_read(gpa_t gpa, unsigned size)
+{
+	const volatile void *at = register_at(gpa, size);
+
+	return at ? memory_load(at, size) : UINT64_MAX >> (64 - 8 * size);
+}
+
+void gmem_register_write(gpa_t gpa, unsigned size, uint64_t value)
+{
+	volatile void *at = register_at(gpa, size);
+
+	if (at)
+		memory_store(at, size, value);
 }
 
 /* RAM takes any access; registers get naturally aligned ones. */
@@ -188,14 +206,8 @@ void gmem_phys_read(gpa_t gpa, unsigned size, uint64_t *value)
 		part = part_of(GPA(gpa.a + done), size - done, is_ram);
 		if (!p)
 			x >>= 64 - 8 * part;
-		else if (part == 8)
-			x = *(volatile uint64_t *)at;
-		else if (part == 4)
-			x = *(volatile uint32_t *)at;
-		else if (part == 2)
-			x = *(volatile uint16_t *)at;
 		else
-			x = *(volatile uint8_t *)at;
+			x = memory_load(at, part);
 		*value |= x << (8 * done);
 	}
 }
@@ -206,18 +218,8 @@ void gmem_phys_write(gpa_t gpa, unsigned size, uint64_t value)
 	volatile uint8_t *p = any_at(gpa, size, &is_ram);
 
 	for (unsigned done = 0, part; p && done < size; done += part) {
-		volatile void *at = p + done;
-		uint64_t x = value >> (8 * done);
-
 		part = part_of(GPA(gpa.a + done), size - done, is_ram);
-		if (part == 8)
-			*(volatile uint64_t *)at = x;
-		else if (part == 4)
-			*(volatile uint32_t *)at = (uint32_t)x;
-		else if (part == 2)
-			*(volatile uint16_t *)at = (uint16_t)x;
-		else
-			*(volatile uint8_t *)at = (uint8_t)x;
+		memory_store(p + done, part, value >> (8 * done));
 	}
 }
 

@@ -37,6 +37,12 @@ int gmem_walk_as(const struct gwalk_cpu *cpu, gva_t la, enum gwalk_access access
 void gmem_phys_read(gpa_t gpa, unsigned size, uint64_t *value);
 void gmem_phys_write(gpa_t gpa, unsigned size, uint64_t value);
 int gmem_phys_cmpxchg(gpa_t gpa, unsigned size, uint64_t *expected, uint64_t value);
+/*
+ * The same for what the caller knows not to be RAM: 1, 2, 4 or 8 bytes, naturally aligned. Ones are
+ * read where nothing can be.
+ */
+uint64_t gmem_register_read(gpa_t gpa, unsigned size);
+void gmem_register_write(gpa_t gpa, unsigned size, uint64_t value);
 /* The same where the guest could get without an exit; trapped pages read as ones and take nothing.
  */
 void gmem_open_read(gpa_t gpa, unsigned size, uint64_t *value);
