@@ -550,7 +550,7 @@ static __attribute__((noinline)) enum exit_result emulate(struct vcpu *v, const 
 		fits = fetched.count == INSN_MAX_LENGTH && mmio_again_fits(v, &insn, &la);
 		result = perform(v, &insn, mode);
 		if (fits)
-			mmio_again_learn(v, &insn, fetched.bytes, rip, la, &ranges);
+			mmio_again_learn(v, &insn, fetched.bytes, rip, la, f->gpa.a, &ranges);
 		return result;
 	}
 }

@@ -11,7 +11,7 @@ struct insn;
 /*
  * Perform the instruction that exited if it is kept and everything that it depends on stands as it
  * did: registers of paging, the entries of both page walks, the bytes. RIP is advanced. False:
- * nothing was done, maybe because the lock is not free. Context: exit handler; takes mmio_lock().
+ * nothing was done. Context: exit handler; takes mmio_lock().
  */
 bool mmio_again(struct vcpu *v, const struct mem_fault *f);
 
@@ -23,10 +23,11 @@ bool mmio_again(struct vcpu *v, const struct mem_fault *f);
  */
 bool mmio_again_fits(struct vcpu *v, const struct insn *insn, uint64_t *la);
 /*
- * It stood at `rip`, was decoded from `bytes` (15 of them, and a 0), and has been performed: keep
- * it, unless something speaks against it. `ranges` stay where they are until the next call below.
+ * It stood at `rip`, was decoded from `bytes` (15 of them, and a 0), exited at `gpa`, and has been
+ * performed: keep it, unless something speaks against it. `ranges` stay where they are until the
+ * next call below.
  */
 void mmio_again_learn(struct vcpu *v, const struct insn *insn, const uint8_t bytes[16],
-		      uint64_t rip, uint64_t la, struct mmio_ranges *ranges);
+		      uint64_t rip, uint64_t la, uint64_t gpa, struct mmio_ranges *ranges);
 /* Ranges have changed: nothing is kept any more. */
 void mmio_again_forget(void);

@@ -7,10 +7,14 @@
 #define PTE_A (UINT64_C(1) << 5)
 #define PTE_D (UINT64_C(1) << 6)
 
+/* Two for fetches, two for operands: an instruction's walks are never in each other's way, nor are
+ * those of two pages that it or its operand lies in. */
 static unsigned place_of(uint64_t la, enum gwalk_access access)
 {
-	return (unsigned)((la >> 12) + 3 * access) % WALKCACHE_ENTRIES;
+	return (unsigned)(la >> 12 & 1) + (access == GWALK_FETCH ? 2 : 0);
 }
+
+_Static_assert(WALKCACHE_ENTRIES == 4, "as place_of() says");
 
 /* Members one by one: there are holes between them, and memcmp() is a loop over bytes. */
 static bool same_cpu(const struct gwalk_cpu *a, const struct gwalk_cpu *b)

@@ -35,15 +35,20 @@ static struct gwalk_out result(void)
 }
 
 /* A walk of four entries, as gwalk() would make it. */
-static void walk(struct walkcache *c, enum gwalk_access access)
+static void walk_to(struct walkcache *c, uint64_t la, enum gwalk_access access)
 {
 	struct gwalk_cpu cpu = long_mode();
 	struct gwalk_out out = result();
-	struct walkcache_walk *w = walkcache_begin(c, GVA(LA), access);
+	struct walkcache_walk *w = walkcache_begin(c, GVA(la), access);
 
 	for (unsigned i = 0; i < 4; i++)
 		walkcache_note(w, &tables[i], 8, tables[i]);
-	walkcache_keep(w, &cpu, GVA(LA), access, &out);
+	walkcache_keep(w, &cpu, GVA(la), access, &out);
+}
+
+static void walk(struct walkcache *c, enum gwalk_access access)
+{
+	walk_to(c, LA, access);
 }
 
 static int setup(void **state)
@@ -101,6 +106,28 @@ static void test_entries(void **state)
 			tables[i] ^= UINT64_C(1) << bit;
 			assert_true(hit(&c, &cpu, LA, GWALK_WRITE));
 		}
+	}
+}
+
+/* Those of one instruction are all kept, wherever it and its operand lie: across pages as well. */
+static void test_instruction(void **state)
+{
+	struct gwalk_cpu cpu = long_mode();
+
+	(void)state;
+	for (unsigned i = 0; i < 64; i++) {
+		struct walkcache c = {0};
+		uint64_t code = LA + (i & 7) * 0x1000, data = LA + (i >> 3) * 0x1000;
+		enum gwalk_access access = i & 1 ? GWALK_READ : GWALK_WRITE;
+
+		walk_to(&c, code, GWALK_FETCH);
+		walk_to(&c, code + 0x1000, GWALK_FETCH);
+		walk_to(&c, data, access);
+		walk_to(&c, data + 0x1000, access);
+		assert_true(hit(&c, &cpu, code, GWALK_FETCH));
+		assert_true(hit(&c, &cpu, code + 0x1000, GWALK_FETCH));
+		assert_true(hit(&c, &cpu, data, access));
+		assert_true(hit(&c, &cpu, data + 0x1000, access));
 	}
 }
 
@@ -189,6 +216,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup(test_hit, setup),
 	    cmocka_unit_test_setup(test_entries, setup),
+	    cmocka_unit_test_setup(test_instruction, setup),
 	    cmocka_unit_test_setup(test_registers, setup),
 	    cmocka_unit_test_setup(test_unfit, setup),
 	};

@@ -98,6 +98,7 @@ static void forms(void)
 	};
 	uint32_t reads = 0, writes = 0;
 
+	memset(pages, 0, sizeof(pages));
 	put(ALL, pages[0], 8192);
 	for (unsigned f = 0; f < sizeof(form) / sizeof(form[0]); f++) {
 		write_code(form[f].bytes, form[f].n);
@@ -241,6 +242,119 @@ static void page_tables(void)
 	}
 }
 
+/* The tables that lead to `va` from the top table at `top`, copied, and `pa` at their end; the
+ * other entries stay shared. */
+static uint64_t copy_of_path(uint64_t top, uint64_t va, uint64_t pa)
+{
+	uint64_t *to = page_alloc(), root = (uintptr_t)to;
+
+	memcpy(to, (const void *)(uintptr_t)top, 4096);
+	for (unsigned shift = 39; shift > 12; shift -= 9) {
+		uint64_t *entry = &to[va >> shift & 511];
+
+		to = page_alloc();
+		memcpy(to, (const void *)(uintptr_t)(*entry & PAGE_ADDRESS), 4096);
+		*entry = (uintptr_t)to | (*entry & ~PAGE_ADDRESS);
+	}
+	to[va >> 12 & 511] = pa | PAGE_P | PAGE_W;
+	return root;
+}
+
+/* Address spaces take turns: two in which all is at the same place, and one in which the page is
+ * plain memory. */
+static void address_spaces(void)
+{
+	uint64_t cr3 = read_cr3(), top = cr3 & PAGE_ADDRESS, root[3];
+	uint64_t *same = page_alloc();
+
+	memset(pages, 0, sizeof(pages));
+	memset(plain, 0, sizeof(plain));
+	put(ALL, pages[0], 4096);
+	page_map(VIRT, (uintptr_t)pages[0], PAGE_P | PAGE_W);
+	memcpy(same, (const void *)(uintptr_t)top, 4096);
+	root[0] = top;
+	root[1] = (uintptr_t)same;
+	root[2] = copy_of_path(top, VIRT, (uintptr_t)plain);
+	write_code("\x89\x04\x32", 3);
+	for (uint32_t i = 0; i < 3 * TIMES; i++) {
+		write_cr3(root[i % 3]);
+		run(0x4000 + i, 0, VIRT, 4 * i);
+	}
+	/* the other one's top table gets the entry of the first: what was kept for it is old */
+	*(uint64_t *)(uintptr_t)root[2] = *(const uint64_t *)(uintptr_t)top;
+	write_cr3(root[2]);
+	run(0x5000, 0, VIRT, 4092);
+	write_cr3(cr3);
+	check_counts(0, 2 * TIMES + 1, "address-spaces");
+	end(0);
+	CHECK_EQ(at32(pages[0] + 4092), 0x5000, "entry exchanged");
+	for (uint32_t i = 0; i < 3 * TIMES; i++) {
+		bool is_device = i % 3 != 2;
+
+		CHECK_EQ(at32(pages[0] + 4 * i), is_device ? 0x4000 + i : 0, "space %u", i);
+		CHECK_EQ(at32(plain + 4 * i), is_device ? 0 : 0x4000 + i, "other space %u", i);
+	}
+}
+
+/* The instruction at each of the last places of a page, and across its end; then it is another. */
+static void page_end(void)
+{
+	static uint8_t two[2][4096] __attribute__((aligned(4096)));
+	uint8_t *page = code;
+	uint32_t count = 0;
+
+	memset(pages, 0, sizeof(pages));
+	put(ALL, pages[0], 4096);
+	for (unsigned at = 4096 - 20; at < 4096; at++) {
+		code = &two[0][at];
+		for (uint32_t i = 0; i < 2 * TIMES; i++) {
+			if (i == 0)
+				write_code("\x89\x44\x32\x04", 4); /* EAX to 4(%rdx,%rsi) */
+			if (i == TIMES)
+				write_code("\x89\x4c\x32\x08", 4); /* ECX to 8(%rdx,%rsi) */
+			run(at << 8 | i, at << 16 | i, (uintptr_t)pages[0], 16 * (at % 32));
+			count++;
+		}
+	}
+	check_counts(0, count, "page-end");
+	end(0);
+	for (unsigned at = 4096 - 20; at < 4096; at++) {
+		const uint8_t *p = pages[0] + 16 * (at % 32);
+
+		CHECK_EQ(at32(p + 4), at << 8 | (TIMES - 1), "page end %u EAX", at);
+		CHECK_EQ(at32(p + 8), at << 16 | (2 * TIMES - 1), "page end %u ECX", at);
+	}
+	code = page;
+}
+
+/* More instructions, and more pages of the device, than are kept. */
+static void many(void)
+{
+	enum { COUNT = 160, STRIDE = 24 };
+	uint8_t *first = code;
+
+	memset(pages, 0, sizeof(pages));
+	put(ALL, pages[0], 2 * sizeof(pages[0]));
+	for (unsigned n = 0; n < COUNT; n++) {
+		code = first + n * STRIDE;
+		write_code("\x01\x04\x32", 3); /* add %eax, (%rdx,%rsi) */
+	}
+	for (uint32_t round = 0; round < 3; round++) {
+		for (uint32_t n = 0; n < COUNT; n++) {
+			code = first + n * STRIDE;
+			for (unsigned page = 0; page < 2; page++)
+				run(n, 0, (uintptr_t)pages[page], 4 * n);
+		}
+	}
+	check_counts(6 * COUNT, 6 * COUNT, "many");
+	end(0);
+	for (uint32_t n = 0; n < COUNT; n++) {
+		for (unsigned page = 0; page < 2; page++)
+			CHECK_EQ(at32(pages[page] + 4 * n), 3 * n, "many %u.%u", page, n);
+	}
+	code = first;
+}
+
 /* A page that may not be written any more: the fault comes, and the device sees nothing. */
 static void rights(void)
 {
@@ -374,6 +488,9 @@ GUEST_CASE(mmio_again, "SDM 2B MOV; SDM 3A 4.10.4.3, 9.1.3; SDM 3B 18.3.1.4")
 	forms();
 	updates();
 	page_tables();
+	address_spaces();
+	page_end();
+	many();
 	rights();
 	self_modifying();
 	ranges();
