@@ -24,14 +24,13 @@ struct monitor {
 	uint64_t count[KINDS], total, next_report;
 };
 
-static void note(const struct pci_device *dev, enum kind kind, int bar, uint64_t offset,
-		 unsigned size, uint64_t value)
+/* What of an access is told: a line, or the counts. Both are rare. */
+static __attribute__((noinline)) void tell(const struct pci_device *dev, enum kind kind, int bar,
+					   uint64_t offset, unsigned size, uint64_t value)
 {
 	struct monitor *m = dev->host;
 	char name[PCI_NAME_MAX];
 
-	m->count[kind]++;
-	m->total++;
 	if (m->log_left > 0) {
 		m->log_left--;
 		pci_name(dev, name);
@@ -51,6 +50,17 @@ static void note(const struct pci_device *dev, enum kind kind, int bar, uint64_t
 	}
 }
 
+static inline void note(const struct pci_device *dev, enum kind kind, int bar, uint64_t offset,
+			unsigned size, uint64_t value)
+{
+	struct monitor *m = dev->host;
+
+	m->count[kind]++;
+	m->total++;
+	if (__builtin_expect(m->log_left > 0 || m->total == m->next_report, 0))
+		tell(dev, kind, bar, offset, size, value);
+}
+
 static uint64_t region_read(struct pci_device *dev, unsigned bar, uint64_t offset, unsigned size)
 {
 	uint64_t value = pci_region_read(dev, bar, offset, size);
@@ -66,7 +76,21 @@ static void region_write(struct pci_device *dev, unsigned bar, uint64_t offset, 
 	pci_region_write(dev, bar, offset, size, value);
 }
 
-static const struct pci_region_ops region_ops = {.read = region_read, .write = region_write};
+/* Counted, when there is nothing to tell of it. */
+static bool region_pass(struct pci_device *dev, unsigned bar, bool write)
+{
+	struct monitor *m = dev->host;
+
+	(void)bar;
+	if (m->log_left > 0 || m->total + 1 == m->next_report)
+		return false;
+	m->count[write ? BAR_WRITE : BAR_READ]++;
+	m->total++;
+	return true;
+}
+
+static const struct pci_region_ops region_ops = {
+    .read = region_read, .write = region_write, .pass = region_pass};
 
 static enum pci_config_result config_read(struct pci_device *dev, unsigned size, uint16_t offset,
 					  uint32_t *data)

@@ -211,6 +211,20 @@ bool vmmap_ram_around(uint64_t pa, uint64_t *base, uint64_t *end)
 	return false;
 }
 
+bool vmmap_has_ram(uint64_t base, uint64_t end)
+{
+	if (base < region_base + region_size && end > region_base)
+		return true;
+	for (uint32_t i = 0; i < guest_ram_count; i++) {
+		uint64_t from = base > guest_ram[i].base ? base : guest_ram[i].base,
+			 to = end < guest_ram[i].end ? end : guest_ram[i].end;
+
+		if (from < to && !(from >= LEGACY_HOLE && to <= LEGACY_HOLE_END))
+			return true;
+	}
+	return false;
+}
+
 static void *map_at_next(uint64_t pa, size_t len, unsigned perm, enum pt_type type)
 {
 	uint64_t base = align_down(pa, PAGE_SIZE), size = align_up(pa + len, PAGE_SIZE) - base;

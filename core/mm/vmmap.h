@@ -41,6 +41,8 @@ bool vmmap_is_guest_ram(uint64_t pa, uint64_t len);
  * it is from 640 KiB to 1 MiB, where it depends on the chipset.
  */
 bool vmmap_ram_around(uint64_t pa, uint64_t *base, uint64_t *end);
+/* Some byte of [base, end) is such RAM. */
+bool vmmap_has_ram(uint64_t base, uint64_t end);
 /*
  * Map physical memory that is not RAM: registers (uncached) or firmware tables (cached, read only).
  * The mapping stays. NULL when tables or addresses run out. Context: any CPU; takes a lock.

@@ -1,6 +1,7 @@
 /* Accesses to emulated memory that were performed before: performed without decoding anew. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "core/vm/mmio_again.h"
+#include "core/thread.h"
 #include "core/vm/emulate.h"
 #include "core/vm/gmem.h"
 #include "core/vm/insn/decode.h"
@@ -34,7 +35,8 @@ static struct again {
 	uint64_t key; /* atomic; 0: nothing is kept */
 	uint8_t does; /* insn_effects() */
 	uint8_t size;
-	bool plain;    /* a MOV that only copies, as drivers' accessors are */
+	bool plain; /* a MOV that only copies, as drivers' accessors are */
+	bool lean;  /* for a handler of lean exits, and with registers that are saved for these */
 	uint64_t mask; /* of `size` bytes */
 	uint8_t reg;   /* the other operand; INSN_REG_NONE: no register */
 	struct insn insn;
@@ -215,10 +217,11 @@ static void copy(struct vcpu *v, const struct again *a, const struct mmio_ops *o
 {
 	bool write = a->does & INSN_WRITES;
 	uint64_t value = write ? stored(v, a) : 0;
+	bool done = ops->lean && ops->lean(arg, offset, a->size, write, &value);
 
-	if (write)
+	if (!done && write)
 		ops->write(arg, offset, a->size, value);
-	else if (ops->read(arg, offset, a->size, &value) != 0)
+	else if (!done && ops->read(arg, offset, a->size, &value) != 0)
 		value = UINT64_MAX;
 	if (!write)
 		emulate_set_gpr(v, a->reg, value & a->mask);
@@ -257,6 +260,48 @@ bool mmio_again(struct vcpu *v, const struct mem_fault *f)
 		v->stuck.count = 0;
 	mmio_unlock();
 	return done;
+}
+
+/*
+ * Registers that are saved for a lean exit (gprs_scratch in core/x86/gprs.inc, and RAX): the others
+ * are still in the CPU, and what struct vcpu holds of them is old.
+ */
+#define SCRATCH                                                                                    \
+	(1u << GPR_RAX | 1u << GPR_RCX | 1u << GPR_RDX | 1u << GPR_RBX | 1u << GPR_RSI |           \
+	 1u << GPR_RDI | 0xfu << GPR_R8)
+
+static bool is_scratch(uint8_t reg)
+{
+	return reg == INSN_REG_NONE || reg == INSN_RIP || SCRATCH >> reg & 1;
+}
+
+struct again *mmio_again_lean_find(uint64_t rip, uint64_t gpa)
+{
+	struct again *a = find(rip, gpa);
+
+	return a && a->lean && !runqueue_has_work(&thread_queue) ? a : NULL;
+}
+
+uint64_t mmio_again_lean(struct vcpu *v, struct again *a, uint64_t gpa,
+			 const struct translation *now)
+{
+	uint64_t offset, next = 0;
+
+	if (!mmio_lock_try())
+		return 0;
+	if (a->lean && stands(v, a, gpa, now, &offset)) {
+		bool write = a->does & INSN_WRITES;
+		uint64_t value = write ? stored(v, a) : 0;
+
+		if (a->range->ops->lean(a->range->arg, offset, a->size, write, &value)) {
+			if (!write)
+				v->gpr[a->reg] = value & a->mask;
+			v->stuck.count = 0;
+			next = now->rip + a->insn.length;
+		}
+	}
+	mmio_unlock_tried();
+	return next;
 }
 
 bool mmio_again_fits(struct vcpu *v, const struct insn *insn, uint64_t *la)
@@ -350,6 +395,8 @@ void mmio_again_learn(struct vcpu *v, const struct insn *insn, const uint8_t byt
 	a->reg = other->where == INSN_REG ? other->reg : INSN_REG_NONE;
 	/* a load of 4 bytes clears the upper half of the register, and one of 8 fills it */
 	a->plain = insn->op == INSN_OP_MOV && !other->high && (size >= 4 || does & INSN_WRITES);
+	a->lean = a->plain && a->range->ops->lean && is_scratch(a->reg) &&
+		  is_scratch(insn->mem.base) && is_scratch(insn->mem.index);
 	vmm_ops->translation(v, &a->translation);
 	a->translation.rflags = rflags & RFLAGS_AC; /* without RF */
 	keep(a, KEY(rip));

@@ -26,6 +26,12 @@ struct mmio_ops {
 	/* `value` is zero-extended. */
 	void (*write)(void *arg, uint64_t offset, unsigned size, uint64_t value);
 	/*
+	 * For the accesses that are frequent and plain: the same, with all that io_trap_lean() asks
+	 * of such a handler (core/vm/io.h). False: not this one, and nothing was done; then one of
+	 * the two above gets it. NULL: never.
+	 */
+	bool (*lean)(void *arg, uint64_t offset, unsigned size, bool write, uint64_t *value);
+	/*
 	 * Instructions that the service does not know may run on the memory or device that is
 	 * there. For that instruction the whole page is open, to all CPUs.
 	 */

@@ -55,8 +55,19 @@ static void test_write(void *arg, uint64_t offset, unsigned size, uint64_t value
 	d->writes++;
 }
 
+static bool test_lean(void *arg, uint64_t offset, unsigned size, bool write, uint64_t *value)
+{
+	if (write)
+		test_write(arg, offset, size, *value);
+	else
+		test_read(arg, offset, size, value);
+	return true;
+}
+
 static const struct mmio_ops test_ops = {.read = test_read, .write = test_write};
 static const struct mmio_ops through_ops = {.read = test_read, .write = test_write, .step = true};
+
+static const struct mmio_ops lean_ops = {.read = test_read, .write = test_write, .lean = test_lean};
 
 static void copy_in(struct device *d)
 {
@@ -83,6 +94,7 @@ static void copy_out(const struct device *d)
  *  4 end it; the memory gets what the device holds
  *  5 RCX = reads << 32 | writes that the handlers have seen since it was put there
  *  6 trap reads and writes; the handlers work on the memory, and other instructions may run on it
+ *  7 as 1, with a handler for lean exits
  */
 static void call_test_mmio(struct vcpu *v)
 {
@@ -94,6 +106,7 @@ static void call_test_mmio(struct vcpu *v)
 	case 1:
 	case 2:
 	case 6:
+	case 7:
 		if (d->id || size > BYTES) {
 			err = -EINVAL;
 			break;
@@ -104,8 +117,11 @@ static void call_test_mmio(struct vcpu *v)
 		d->size = size;
 		d->reads = d->writes = 0;
 		copy_in(d);
-		err =
-		    mmio_register(GPA(at), size, d->mode, d->through ? &through_ops : &test_ops, d);
+		err = mmio_register(GPA(at), size, d->mode,
+				    d->through ? &through_ops
+				    : op == 7  ? &lean_ops
+					       : &test_ops,
+				    d);
 		if (err > 0) {
 			d->id = err;
 			err = 0;

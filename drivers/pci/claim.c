@@ -7,6 +7,8 @@
 #include "core/vm/gmem.h"
 #include "core/vm/io.h"
 #include "core/vm/mmio.h"
+#include "core/x86/cpu.h"
+#include "core/x86/percpu.h"
 #include "drivers/pci/msi.h"
 #include "drivers/pci/space.h"
 
@@ -28,12 +30,12 @@ static int memory_read(void *arg, uint64_t offset, unsigned size, uint64_t *valu
 	struct pci_device *dev = &c->function->dev;
 	uint64_t at = c->trap_base + offset;
 
-	if (is_ram(at)) { /* between two ends that are not */
+	if (!c->registers && is_ram(at)) {
 		gmem_phys_read(GPA(at), size, value);
 		return 0;
 	}
 	offset = at - c->function->bars.bar[c->bar].base;
-	if (pci_msi_region_read(c->function, c->bar, offset, size, value))
+	if (c->function->msi && pci_msi_region_read(c->function, c->bar, offset, size, value))
 		return 0;
 	/* with writes_only, this is read only because of the table of MSI-X beside it */
 	*value = c->ops->writes_only ? pci_region_read(dev, c->bar, offset, size)
@@ -46,16 +48,33 @@ static void memory_write(void *arg, uint64_t offset, unsigned size, uint64_t val
 	const struct claim *c = arg;
 	uint64_t at = c->trap_base + offset;
 
-	if (is_ram(at)) {
+	if (!c->registers && is_ram(at)) {
 		gmem_phys_write(GPA(at), size, value);
 		return;
 	}
 	offset = at - c->function->bars.bar[c->bar].base;
-	if (!pci_msi_region_write(c->function, c->bar, offset, size, value))
+	if (!c->function->msi || !pci_msi_region_write(c->function, c->bar, offset, size, value))
 		c->ops->write(&c->function->dev, c->bar, offset, size, value);
 }
 
-static const struct mmio_ops memory_ops = {.read = memory_read, .write = memory_write};
+static bool memory_lean(void *arg, uint64_t offset, unsigned size, bool write, uint64_t *value)
+{
+	const struct claim *c = arg;
+
+	if (!c->ops->pass || !c->registers || c->function->msi ||
+	    !c->ops->pass(&c->function->dev, c->bar, write))
+		return false;
+	volatile void *at = vmmap_window(this_cpu()->index, c->trap_base + offset);
+
+	if (write)
+		memory_store(at, size, *value);
+	else
+		*value = memory_load(at, size);
+	return true;
+}
+
+static const struct mmio_ops memory_ops = {
+    .read = memory_read, .write = memory_write, .lean = memory_lean};
 
 static void port_access(void *arg, const struct io_access *io, uint32_t *value)
 {
@@ -139,6 +158,7 @@ static int trap_memory(struct claim *c)
 	pci_bar_beside_ram(&base, &end, vmmap_ram_around);
 	if (!c->trap || base != c->trap_base)
 		pci_claims_yield(base, end);
+	c->registers = base < end && !vmmap_has_ram(base, end) && !((end - 1) >> cpu_phys_bits());
 	if (c->trap && end - base == c->trap_end - c->trap_base) {
 		c->trap_base = base;
 		c->trap_end = end;
@@ -320,32 +340,28 @@ uint64_t pci_region_read(const struct pci_device *dev, unsigned number, uint64_t
 			 unsigned size)
 {
 	const struct pci_bar *bar = pci_bar(dev, number);
-	struct io_access io = {.port = (uint16_t)(bar->base + offset), .size = (uint8_t)size};
-	uint64_t value = 0;
-	uint32_t port_value = 0;
+	uint64_t at = bar->base + offset;
+	uint32_t value = 0;
 
-	if (bar->type == PCI_BAR_MEMORY) {
-		if (is_ram(bar->base + offset))
-			return ones(size);
-		gmem_phys_read(GPA(bar->base + offset), size, &value);
-		return value;
-	}
-	io_pass(&io, &port_value);
-	return port_value;
+	if (bar->type == PCI_BAR_MEMORY)
+		return is_ram(at) ? ones(size) : gmem_register_read(GPA(at), size);
+	io_pass(&(struct io_access){.port = (uint16_t)at, .size = (uint8_t)size}, &value);
+	return value;
 }
 
 void pci_region_write(const struct pci_device *dev, unsigned number, uint64_t offset, unsigned size,
 		      uint64_t value)
 {
 	const struct pci_bar *bar = pci_bar(dev, number);
-	struct io_access io = {
-	    .port = (uint16_t)(bar->base + offset), .size = (uint8_t)size, .write = true};
+	uint64_t at = bar->base + offset;
 	uint32_t port_value = (uint32_t)value;
 
 	if (bar->type != PCI_BAR_MEMORY)
-		io_pass(&io, &port_value);
-	else if (!is_ram(bar->base + offset))
-		gmem_phys_write(GPA(bar->base + offset), size, value);
+		io_pass(
+		    &(struct io_access){.port = (uint16_t)at, .size = (uint8_t)size, .write = true},
+		    &port_value);
+	else if (!is_ram(at))
+		gmem_register_write(GPA(at), size, value);
 }
 
 /* A register of `f` that was changed since it was found, and whose region may hold `at`. */

@@ -19,6 +19,7 @@ struct claim {
 	bool io;
 	uint64_t first, size;         /* bytes of the BAR */
 	uint64_t trap_base, trap_end; /* where its trap is: not on RAM that the BAR lies over */
+	bool registers;               /* the CPU can reach all of it, and no RAM lies between */
 	int trap; /* number of the trap in core/vm/io.h or core/vm/mmio.h; 0: none now */
 };
 

@@ -68,6 +68,12 @@ struct pci_region_ops {
 	uint64_t (*read)(struct pci_device *dev, unsigned bar, uint64_t offset, unsigned size);
 	void (*write)(struct pci_device *dev, unsigned bar, uint64_t offset, unsigned size,
 		      uint64_t value);
+	/*
+	 * For drivers that only look: asked before each access to memory that is frequent and
+	 * plain. True: the access goes to the hardware as it is, and none of the two above is
+	 * called. NULL: never. Lean: see io_trap_lean() in core/vm/io.h.
+	 */
+	bool (*pass)(struct pci_device *dev, unsigned bar, bool write);
 	/* Memory: reads go to the hardware without an exit, and `read` is not called for plain
 	 * ones. */
 	bool writes_only;

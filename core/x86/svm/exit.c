@@ -9,6 +9,7 @@
 #include "core/vm/emulate.h"
 #include "core/vm/io.h"
 #include "core/vm/mmio.h"
+#include "core/vm/mmio_again.h"
 #include "core/vm/msr.h"
 #include "core/vm/nested.h"
 #include "core/vm/nmi.h"
@@ -648,6 +649,23 @@ static __attribute__((noinline)) bool lean_msr(struct vcpu *v, struct vmcb *b)
 	return lean_done(v, b, SVM_EXIT_MSR, next);
 }
 
+/* Emulated memory with a lean handler. */
+static __attribute__((noinline)) bool lean_mmio(struct vcpu *v, struct vmcb *b)
+{
+	struct again *a = mmio_again_lean_find(b->save.rip, b->control.exitinfo2);
+	struct translation now;
+	uint64_t next;
+
+	if (!a || !is_plain(b) || b->control.exitinfo1 & (NPF_WALK | NPF_FETCH))
+		return false;
+	svm_translation(v, &now);
+	next = mmio_again_lean(v, a, b->control.exitinfo2, &now);
+	if (!next)
+		return false;
+	b->save.rax = v->gpr[GPR_RAX];
+	return lean_done(v, b, ROW_NPF, next);
+}
+
 /* Stores to the local APIC. */
 static __attribute__((noinline)) bool lean_npf(struct vcpu *v, struct vmcb *b)
 {
@@ -655,8 +673,9 @@ static __attribute__((noinline)) bool lean_npf(struct vcpu *v, struct vmcb *b)
 
 	audit_svm_exit(v);
 	v->gpr[GPR_RAX] = b->save.rax;
-	if ((b->control.exitinfo2 & ~PAGE_MASK) != v->apic_page ||
-	    !(b->control.exitinfo1 & NPF_WRITE) || b->control.exitinfo1 & NPF_WALK || !is_plain(b))
+	if ((b->control.exitinfo2 & ~PAGE_MASK) != v->apic_page)
+		return lean_mmio(v, b);
+	if (!(b->control.exitinfo1 & NPF_WRITE) || b->control.exitinfo1 & NPF_WALK || !is_plain(b))
 		return false;
 	next =
 	    apicstore_again(v, b->control.exitinfo2, b->save.rip, b->save.cr3, b->save.cs.attrib);

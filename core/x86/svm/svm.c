@@ -199,7 +199,7 @@ static void svm_seg(const struct vcpu *v, enum seg i, struct seg_state *s)
 	*s = (struct seg_state){g->selector, g->attrib, g->limit, g->base};
 }
 
-static void svm_translation(const struct vcpu *v, struct translation *t)
+void svm_translation(const struct vcpu *v, struct translation *t)
 {
 	const struct vmcb_save *g = &svm_vmcb(v)->save;
 

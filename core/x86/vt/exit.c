@@ -9,6 +9,7 @@
 #include "core/vm/emulate.h"
 #include "core/vm/io.h"
 #include "core/vm/mmio.h"
+#include "core/vm/mmio_again.h"
 #include "core/vm/msr.h"
 #include "core/vm/mtrr.h"
 #include "core/vm/nested.h"
@@ -681,13 +682,30 @@ static __attribute__((noinline)) uint32_t lean_rdmsr(struct vcpu *v)
 	return lean_done(v, VT_REASON_RDMSR, next);
 }
 
+/* Emulated memory with a lean handler. */
+static __attribute__((noinline)) uint32_t lean_mmio(struct vcpu *v, uint64_t gpa)
+{
+	uint64_t rip = vt_read(VMCS_GUEST_RIP), next;
+	struct again *a = mmio_again_lean_find(rip, gpa);
+	struct translation now;
+
+	if (!a || (vt_read(VMCS_EXIT_QUALIFICATION) &
+		   (EPT_FETCH | EPT_TRANSLATED | EPT_UNBLOCKED_NMI)) != EPT_TRANSLATED)
+		return VT_REASON_EPT_VIOLATION;
+	if (vt_read32(VMCS_IDT_VECTORING_INFO) & VT_EVENT_VALID || !is_plain(rip, rip))
+		return VT_REASON_EPT_VIOLATION;
+	vt_translation(v, &now);
+	next = mmio_again_lean(v, a, gpa, &now);
+	return next ? lean_done(v, VT_REASON_EPT_VIOLATION, next) : VT_REASON_EPT_VIOLATION;
+}
+
 /* Stores to the local APIC. */
 static __attribute__((noinline)) uint32_t lean_ept_violation(struct vcpu *v)
 {
 	uint64_t gpa = vt_read(VMCS_GUEST_PHYSICAL_ADDRESS), q, next;
 
 	if ((gpa & ~PAGE_MASK) != v->apic_page)
-		return VT_REASON_EPT_VIOLATION;
+		return lean_mmio(v, gpa);
 	q = vt_read(VMCS_EXIT_QUALIFICATION);
 	if ((q & (EPT_WRITE | EPT_TRANSLATED | EPT_UNBLOCKED_NMI)) != (EPT_WRITE | EPT_TRANSLATED))
 		return VT_REASON_EPT_VIOLATION;

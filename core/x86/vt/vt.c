@@ -372,7 +372,7 @@ static void vt_seg(const struct vcpu *v, enum seg i, struct seg_state *s)
 }
 
 /* The masks of CR0 and CR4 are constant, so what the guest sees of them needs no look. */
-static void vt_translation(const struct vcpu *v, struct translation *t)
+void vt_translation(const struct vcpu *v, struct translation *t)
 {
 	(void)v;
 	t->rip = vt_read(VMCS_GUEST_RIP);
