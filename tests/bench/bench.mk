@@ -57,3 +57,8 @@ $(B)/qemuexits.so: tools/qemuexits.c
 
 bench-presence: $(B)/bitvisor.elf $(B)/qemuexits.so $(GUESTS)
 	@B=$(B) $(PYTHON) tests/bench/presence.py
+
+# What driver=monitor costs devices in use.
+.PHONY: bench-devices
+bench-devices: $(B)/bitvisor.elf $(B)/qemuexits.so $(GUESTS)
+	@B=$(B) $(PYTHON) tests/bench/devices.py

@@ -91,7 +91,7 @@ def test_network(m):
 
 def test_driver_again(m, disks, request):
     """The guest's drivers let go and come back, with a reset by each way that the function has in between (FLR, D3hot)."""
-    rounds = 50 if request.config.getoption("--all-rows") else 4
+    rounds = 100 if request.config.getoption("--all-rows") else 4
     methods = set()
     for kind, driver in (NVME, "nvme"), (NIC, "e1000e"):
         at = function(m, kind)
