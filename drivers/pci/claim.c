@@ -61,8 +61,7 @@ static bool memory_lean(void *arg, uint64_t offset, unsigned size, bool write, u
 {
 	const struct claim *c = arg;
 
-	if (!c->ops->pass || !c->registers || c->function->msi ||
-	    !c->ops->pass(&c->function->dev, c->bar, write))
+	if (!c->registers || c->function->msi || !c->ops->pass(&c->function->dev, c->bar, write))
 		return false;
 	volatile void *at = vmmap_window(this_cpu()->index, c->trap_base + offset);
 
@@ -73,7 +72,9 @@ static bool memory_lean(void *arg, uint64_t offset, unsigned size, bool write, u
 	return true;
 }
 
-static const struct mmio_ops memory_ops = {
+static const struct mmio_ops memory_ops = {.read = memory_read, .write = memory_write};
+/* with `pass` */
+static const struct mmio_ops lean_ops = {
     .read = memory_read, .write = memory_write, .lean = memory_lean};
 
 static void port_access(void *arg, const struct io_access *io, uint32_t *value)
@@ -174,7 +175,7 @@ static int trap_memory(struct claim *c)
 			     c->ops->writes_only && !pci_msi_in_bar(c->function, c->bar)
 				 ? MMIO_WRITES
 				 : MMIO_READS_AND_WRITES,
-			     &memory_ops, c);
+			     c->ops->pass ? &lean_ops : &memory_ops, c);
 }
 
 static int trap(struct claim *c)
