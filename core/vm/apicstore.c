@@ -13,12 +13,6 @@
 
 #define SHOWN_BYTES 16
 
-/* Registers that are saved for a lean exit (gprs_scratch in core/x86/gprs.inc, and RAX): the others
- * are still in the CPU, and what struct vcpu holds of them is old. */
-#define SCRATCH                                                                                    \
-	(1u << GPR_RAX | 1u << GPR_RCX | 1u << GPR_RDX | 1u << GPR_RBX | 1u << GPR_RSI |           \
-	 1u << GPR_RDI | 0xfu << GPR_R8)
-
 static inline uint64_t word_at(const volatile uint8_t *p)
 {
 	uint64_t value;
@@ -63,7 +57,7 @@ void apicstore_learn(struct vcpu *v, const struct apicwrite *w, const uint8_t *b
 	struct translation t;
 
 	s->cs = 0;
-	if (w->op != APICWRITE_MOV || (w->reg != INSN_REG_NONE && !(SCRATCH >> w->reg & 1)) ||
+	if (w->op != APICWRITE_MOV || (w->reg != INSN_REG_NONE && !(GPRS_SCRATCH >> w->reg & 1)) ||
 	    !walk || walk->depth > APICSTORE_LEVELS ||
 	    (rip & PAGE_MASK) > PAGE_SIZE - SHOWN_BYTES || emulate_mode(v) != INSN_MODE64)
 		return;

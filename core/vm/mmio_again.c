@@ -21,9 +21,6 @@ struct walk {
 	uint64_t page, gpa; /* of the page's first byte: linear, guest-physical */
 };
 
-/* What an entry is found by. 0 stands for none, and for an address that is not canonical. */
-#define KEY(rip) ((rip) ^ UINT64_C(1) << 63)
-
 /*
  * An instruction in 64-bit mode whose one memory operand lies in one range (insn_effects()). It
  * does the same again when what decides about translation is the same, when every entry of the
@@ -32,11 +29,13 @@ struct walk {
  * there is no page to cross, and nothing to check alignment of. Changed under the lock.
  */
 static struct again {
-	uint64_t key; /* atomic; 0: nothing is kept */
+	uint64_t key; /* key_of(); atomic; 0: nothing is kept */
+	uint64_t rip; /* NO_RIP then; or of none, all 0 */
 	uint8_t does; /* insn_effects() */
 	uint8_t size;
-	bool plain; /* a MOV that only copies, as drivers' accessors are */
-	bool lean;  /* for a handler of lean exits, and with registers that are saved for these */
+	bool plain;    /* a MOV that only copies, as drivers' accessors are */
+	bool lean;     /* for a handler of lean exits */
+	bool scratch;  /* with no other registers than those that are saved for these */
 	uint64_t mask; /* of `size` bytes */
 	uint8_t reg;   /* the other operand; INSN_REG_NONE: no register */
 	struct insn insn;
@@ -45,53 +44,75 @@ static struct again {
 	uint64_t bytes[2], mask_bytes[2];
 	struct walk fetch, data;
 	const struct mmio_range *range;
+	uint64_t value; /* of the access that is performed just now */
 } entries[ENTRIES + PROBES - 1];
 
-static void keep(struct again *a, uint64_t key)
+bool mmio_again_has_lean;
+
+/* Not canonical. */
+#define NO_RIP (UINT64_C(1) << 63)
+
+static void keep(struct again *a, uint64_t key, uint64_t rip)
 {
+	a->rip = rip;
 	__atomic_store_n(&a->key, key, __ATOMIC_RELAXED);
 }
 
+static void forget(struct again *a)
+{
+	keep(a, 0, NO_RIP);
+}
+
 /*
- * The first of the places where what `rip` does in the page of `gpa` may be kept. A driver has tens
- * of such instructions, and functions that access registers in several pages; two that took each
- * other's place would be decoded anew each time.
+ * What `rip` does in the page of `gpa` is found by this, and is proven to be that afterwards. Its
+ * upper bits say where it may be kept: a driver has tens of such instructions, and functions that
+ * access registers in several pages; two that took each other's place would be decoded anew each
+ * time.
  */
-static struct again *first_place(uint64_t rip, uint64_t gpa)
+static inline uint64_t key_of(uint64_t rip, uint64_t gpa)
 {
-	uint32_t mixed = ((uint32_t)rip + (uint32_t)(gpa >> PAGE_SHIFT)) * 0x9e3779b1u;
-
-	return &entries[mixed / (UINT32_MAX / ENTRIES + 1)];
+	return (rip + (gpa >> PAGE_SHIFT)) * UINT64_C(0x9e3779b97f4a7c15) | 1;
 }
 
-static inline bool is_for(const struct again *a, uint64_t rip, uint64_t gpa)
+static inline struct again *first_place(uint64_t key)
 {
-	return __atomic_load_n(&a->key, __ATOMIC_RELAXED) == KEY(rip) &&
-	       __atomic_load_n(&a->data.gpa, __ATOMIC_RELAXED) == align_down(gpa, PAGE_SIZE);
+	return &entries[key / (UINT64_MAX / ENTRIES + 1)];
 }
 
-static inline struct again *find(uint64_t rip, uint64_t gpa)
+/* Behind an empty place nothing is looked for: at worst it is kept twice. */
+static __attribute__((noinline)) struct again *find_behind(struct again *first, uint64_t key)
 {
-	struct again *a = first_place(rip, gpa), *end = a + PROBES;
+	for (struct again *a = first; a < first + PROBES; a++) {
+		uint64_t is = __atomic_load_n(&a->key, __ATOMIC_RELAXED);
 
-	for (; a < end; a++) {
-		if (__builtin_expect(is_for(a, rip, gpa), 1))
+		if (!is)
+			break;
+		if (is == key)
 			return a;
 	}
 	return NULL;
 }
 
+static inline struct again *find(uint64_t key)
+{
+	struct again *a = first_place(key);
+
+	if (__builtin_expect(__atomic_load_n(&a->key, __ATOMIC_RELAXED) == key, 1))
+		return a;
+	return find_behind(a, key);
+}
+
 /* Where to keep it: where it is, or where nothing is, or in place of one of the others, in turn. */
-static struct again *find_room(uint64_t rip, uint64_t gpa)
+static struct again *find_room(uint64_t key)
 {
 	static unsigned turn;
-	struct again *first = first_place(rip, gpa), *a = find(rip, gpa);
+	struct again *first = first_place(key);
 
-	for (unsigned i = 0; i < PROBES && !a; i++) {
-		if (!first[i].key)
-			a = &first[i];
+	for (struct again *a = first; a < first + PROBES; a++) {
+		if (!a->key || a->key == key)
+			return a;
 	}
-	return a ? a : &first[turn++ % PROBES];
+	return &first[turn++ % PROBES];
 }
 
 static inline uint64_t word_at(const volatile uint8_t *p)
@@ -128,16 +149,16 @@ static unsigned top_index(const struct translation *t, uint64_t la)
  * another table. What they read there is compared as before, and what stands behind it is the same,
  * as that of a kernel is.
  */
-static __attribute__((noinline)) bool follow_cr3(struct again *a, const struct translation *now)
+static __attribute__((noinline)) bool follow_cr3(struct again *a, uint64_t rip, uint64_t cr3)
 {
-	const volatile uint64_t *top = gmem_at(GPA(now->cr3 & CR3_TABLE), PAGE_SIZE);
+	const volatile uint64_t *top = gmem_at(GPA(cr3 & CR3_TABLE), PAGE_SIZE);
 
 	/* the bits below the table's address decide about caches only */
-	if (!top || (now->cr3 ^ a->translation.cr3) >> 52)
+	if (!top || (cr3 ^ a->translation.cr3) >> 52)
 		return false;
-	a->fetch.at[0] = top + top_index(now, now->rip);
-	a->data.at[0] = top + top_index(now, a->data.page);
-	a->translation.cr3 = now->cr3;
+	a->fetch.at[0] = top + top_index(&a->translation, rip);
+	a->data.at[0] = top + top_index(&a->translation, a->data.page);
+	a->translation.cr3 = cr3;
 	return true;
 }
 
@@ -155,30 +176,30 @@ static inline uint64_t operand_at(struct vcpu *v, const struct insn_mem *m, uint
 	return la;
 }
 
-/* All that the entry depends on is as it was. Then the operand is at *offset of its range. Under
- * the lock. */
-static inline __attribute__((always_inline)) bool stands(struct vcpu *v, struct again *a,
-							 uint64_t gpa,
-							 const struct translation *now,
-							 uint64_t *offset)
+/* All else that the entry depends on is as it was. Then the operand is at *offset of its range.
+ * Under the lock. */
+static inline __attribute__((always_inline)) bool
+stands(struct vcpu *v, struct again *a, uint64_t rip, uint64_t cr3, uint64_t gpa, uint64_t *offset)
 {
 	uint64_t la;
 
-	if (!is_for(a, now->rip, gpa))
+	if (a->rip != rip || a->data.gpa != align_down(gpa, PAGE_SIZE) || v->step.active)
 		return false;
-	if (((now->cr0 ^ a->translation.cr0) | (now->cr4 ^ a->translation.cr4) |
-	     (now->efer ^ a->translation.efer) | (now->cs ^ a->translation.cs) |
-	     (now->cpl ^ a->translation.cpl) |
-	     ((now->rflags ^ a->translation.rflags) & (RFLAGS_AC | RFLAGS_RF))))
+	if (__builtin_expect(cr3 != a->translation.cr3, 0) && !follow_cr3(a, rip, cr3))
 		return false;
-	if (__builtin_expect(now->cr3 != a->translation.cr3, 0) && !follow_cr3(a, now))
-		return false;
-	la = operand_at(v, &a->insn.mem, now->rip + a->insn.length);
+	la = operand_at(v, &a->insn.mem, rip + a->insn.length);
 	if (align_down(la, PAGE_SIZE) != a->data.page || la & (a->size - 1u) ||
 	    (walk_differs(&a->fetch) | walk_differs(&a->data) | code_differs(a)))
 		return false;
 	*offset = (a->data.gpa | (la & PAGE_MASK)) - a->range->base;
 	return *offset <= a->range->size - a->size; /* also when it lies below */
+}
+
+/* As vmm_ops->translates_as(), for registers that are read already. */
+static inline bool translates_as(const struct translation *now, const struct translation *t)
+{
+	return !((now->cr0 ^ t->cr0) | (now->cr4 ^ t->cr4) | (now->efer ^ t->efer) |
+		 ((now->rflags ^ t->rflags) & RFLAGS_AC) | (now->cs ^ t->cs) | (now->cpl ^ t->cpl));
 }
 
 /* What a MOV to memory stores. Under the lock, as what follows. */
@@ -212,19 +233,29 @@ static void apply(struct vcpu *v, const struct again *a, const struct mmio_ops *
 		vmm_ops->set_reg(v, REG_RFLAGS, x.flags);
 }
 
-static void copy(struct vcpu *v, const struct again *a, const struct mmio_ops *ops, void *arg,
-		 uint64_t offset)
+/* A plain MOV, by the handler of lean exits. */
+static inline bool copy_lean(struct vcpu *v, struct again *a, uint64_t offset)
 {
 	bool write = a->does & INSN_WRITES;
-	uint64_t value = write ? stored(v, a) : 0;
-	bool done = ops->lean && ops->lean(arg, offset, a->size, write, &value);
 
-	if (!done && write)
-		ops->write(arg, offset, a->size, value);
-	else if (!done && ops->read(arg, offset, a->size, &value) != 0)
-		value = UINT64_MAX;
-	if (!write)
-		emulate_set_gpr(v, a->reg, value & a->mask);
+	if (write)
+		a->value = stored(v, a);
+	return a->range->ops->lean(a->range->arg, offset, a->size, write, &a->value);
+}
+
+static void copy(struct vcpu *v, struct again *a, uint64_t offset)
+{
+	const struct mmio_ops *ops = a->range->ops;
+	void *arg = a->range->arg;
+
+	if (ops->lean && copy_lean(v, a, offset))
+		;
+	else if (a->does & INSN_WRITES)
+		ops->write(arg, offset, a->size, stored(v, a));
+	else if (ops->read(arg, offset, a->size, &a->value) != 0)
+		a->value = UINT64_MAX;
+	if (!(a->does & INSN_WRITES))
+		emulate_set_gpr(v, a->reg, a->value & a->mask);
 }
 
 static inline bool again(struct vcpu *v, const struct mem_fault *f, struct again *a,
@@ -232,10 +263,11 @@ static inline bool again(struct vcpu *v, const struct mem_fault *f, struct again
 {
 	uint64_t offset;
 
-	if (f->delivery || f->walk || v->step.active || !stands(v, a, f->gpa.a, now, &offset))
+	if (f->delivery || f->walk || !translates_as(now, &a->translation) ||
+	    !stands(v, a, now->rip, now->cr3, f->gpa.a, &offset))
 		return false;
 	if (a->plain)
-		copy(v, a, a->range->ops, a->range->arg, offset);
+		copy(v, a, offset);
 	else
 		apply(v, a, a->range->ops, a->range->arg, offset, now->rflags);
 	vmm_ops->advance(v, a->insn.length);
@@ -249,7 +281,7 @@ bool mmio_again(struct vcpu *v, const struct mem_fault *f)
 	bool done;
 
 	vmm_ops->translation(v, &now);
-	a = find(now.rip, f->gpa.a);
+	a = find(key_of(now.rip, f->gpa.a));
 	__asm__("" : "+r"(a)); /* one register, not an address worked out at each use */
 	if (!a)
 		return false;
@@ -262,43 +294,36 @@ bool mmio_again(struct vcpu *v, const struct mem_fault *f)
 	return done;
 }
 
-/*
- * Registers that are saved for a lean exit (gprs_scratch in core/x86/gprs.inc, and RAX): the others
- * are still in the CPU, and what struct vcpu holds of them is old.
- */
-#define SCRATCH                                                                                    \
-	(1u << GPR_RAX | 1u << GPR_RCX | 1u << GPR_RDX | 1u << GPR_RBX | 1u << GPR_RSI |           \
-	 1u << GPR_RDI | 0xfu << GPR_R8)
-
 static bool is_scratch(uint8_t reg)
 {
-	return reg == INSN_REG_NONE || reg == INSN_RIP || SCRATCH >> reg & 1;
+	return reg == INSN_REG_NONE || reg == INSN_RIP || GPRS_SCRATCH >> reg & 1;
 }
 
-struct again *mmio_again_lean_find(uint64_t rip, uint64_t gpa)
+/* Ever found in struct vcpu: the vendor has RSP. */
+static bool is_saved(uint8_t reg)
 {
-	struct again *a = find(rip, gpa);
-
-	return a && a->lean && !runqueue_has_work(&thread_queue) ? a : NULL;
+	return reg != GPR_RSP;
 }
 
-uint64_t mmio_again_lean(struct vcpu *v, struct again *a, uint64_t gpa,
-			 const struct translation *now)
+struct again *mmio_again_lean_find(uint64_t rip, uint64_t gpa, bool all)
+{
+	struct again *a = find(key_of(rip, gpa));
+
+	return a && a->lean && (all || a->scratch) && !runqueue_has_work(&thread_queue) ? a : NULL;
+}
+
+uint64_t mmio_again_lean(struct vcpu *v, struct again *a, uint64_t rip, uint64_t cr3, uint64_t gpa)
 {
 	uint64_t offset, next = 0;
 
 	if (!mmio_lock_try())
 		return 0;
-	if (a->lean && stands(v, a, gpa, now, &offset)) {
-		bool write = a->does & INSN_WRITES;
-		uint64_t value = write ? stored(v, a) : 0;
-
-		if (a->range->ops->lean(a->range->arg, offset, a->size, write, &value)) {
-			if (!write)
-				v->gpr[a->reg] = value & a->mask;
-			v->stuck.count = 0;
-			next = now->rip + a->insn.length;
-		}
+	if (a->lean && vmm_ops->translates_as(v, &a->translation) &&
+	    stands(v, a, rip, cr3, gpa, &offset) && copy_lean(v, a, offset)) {
+		if (!(a->does & INSN_WRITES))
+			v->gpr[a->reg] = a->value & a->mask;
+		v->stuck.count = 0;
+		next = rip + a->insn.length;
 	}
 	mmio_unlock_tried();
 	return next;
@@ -329,8 +354,12 @@ static bool walk_learn(struct walk *w, const struct walkcache_walk *from,
 	    from->cpu.ac != now->ac)
 		return false;
 	for (unsigned i = 0; i < LEVELS; i++) {
-		w->at[i] = i < from->depth ? from->at[i] : &nothing;
-		w->entry[i] = i < from->depth ? from->entry[i] : 0;
+		w->at[i] = from->at[i];
+		w->entry[i] = from->entry[i];
+	}
+	for (unsigned i = from->depth; i < LEVELS; i++) {
+		w->at[i] = &nothing;
+		w->entry[i] = 0;
 	}
 	w->page = from->page;
 	w->gpa = from->out.gpa.a;
@@ -343,51 +372,49 @@ static bool code_learn(struct again *a, const struct insn *insn, const uint8_t b
 {
 	unsigned in_page = (unsigned)(rip & PAGE_MASK), last = PAGE_SIZE - sizeof(a->bytes);
 	unsigned before = in_page > last ? in_page - last : 0; /* bytes of others in front */
-	uint8_t *to = (uint8_t *)a->bytes, *mask = (uint8_t *)a->mask_bytes;
+	unsigned __int128 text, mask = ((unsigned __int128)1 << 8 * insn->length) - 1;
 
 	if (before + insn->length > sizeof(a->bytes))
 		return false;
 	a->code = gmem_at(GPA((a->fetch.gpa | in_page) - before), sizeof(a->bytes));
 	if (mmio_range_in_page(ranges, a->fetch.gpa) || !a->code)
 		return false;
-	for (unsigned i = 0; i < sizeof(a->bytes); i++) {
-		bool own = i >= before && i < before + insn->length;
-
-		to[i] = own ? bytes[i - before] : 0;
-		mask[i] = own ? 0xff : 0;
-	}
+	__builtin_memcpy(&text, bytes, sizeof(text));
+	text = (text & mask) << 8 * before;
+	mask <<= 8 * before;
+	__builtin_memcpy(a->bytes, &text, sizeof(a->bytes));
+	__builtin_memcpy(a->mask_bytes, &mask, sizeof(a->mask_bytes));
 	return true;
 }
 
-void mmio_again_learn(struct vcpu *v, const struct insn *insn, const uint8_t bytes[16],
-		      uint64_t rip, uint64_t la, uint64_t gpa, struct mmio_ranges *ranges)
+/* Fill in a new entry. False: this one cannot be kept. */
+static bool learn(struct again *a, struct vcpu *v, const struct insn *insn, const uint8_t bytes[16],
+		  uint64_t rip, uint64_t la, uint64_t gpa, struct mmio_ranges *ranges)
 {
 	const struct walkcache *walks = &this_cpu()->walks;
 	const struct insn_operand *other = insn->dst.where == INSN_MEM ? &insn->src : &insn->dst;
 	unsigned size = insn_memory_size(insn), does = insn_effects(insn);
-	uint64_t rflags = vmm_ops->reg(v, REG_RFLAGS), pdpte[4];
-	struct again *a = find_room(rip, gpa);
-	struct gwalk_cpu now = {.ac = rflags & RFLAGS_AC};
+	const struct walkcache_walk *fetch = walkcache_get(walks, GVA(rip), GWALK_FETCH),
+				    *data = walkcache_get(walks, GVA(la),
+							  does & INSN_WRITES ? GWALK_WRITE
+									     : GWALK_READ);
+	uint64_t pdpte[4];
+	struct gwalk_cpu now = {.ac = vmm_ops->reg(v, REG_RFLAGS) & RFLAGS_AC};
 
-	keep(a, 0);
 	vmm_ops->paging(v, &now, pdpte);
-	if (!(now.efer & EFER_LMA) || now.cr4 & (CR4_PKE | CR4_PKS))
-		return; /* keys are more to compare */
-	if (!walk_learn(&a->fetch, walkcache_get(walks, GVA(rip), GWALK_FETCH), &now) ||
-	    !walk_learn(
-		&a->data,
-		walkcache_get(walks, GVA(la), does & INSN_WRITES ? GWALK_WRITE : GWALK_READ),
-		&now) ||
-	    !code_learn(a, insn, bytes, rip, ranges))
-		return;
+	if (!(now.efer & EFER_LMA) || !walk_learn(&a->fetch, fetch, &now) ||
+	    !walk_learn(&a->data, data, &now) || !code_learn(a, insn, bytes, rip, ranges))
+		return false;
+	if (now.cr4 & (data->out.user ? CR4_PKE : CR4_PKS))
+		return false; /* the rights of its key are more to compare */
 	if (a->data.gpa != align_down(gpa, PAGE_SIZE))
-		return; /* what exited was not the operand */
+		return false; /* what exited was not the operand */
 	gpa = a->data.gpa | (la & PAGE_MASK);
 	a->range = mmio_range_at(ranges, gpa);
 	if (!a->range || a->range->first || a->range->size < size ||
 	    gpa - a->range->base > a->range->size - size ||
 	    (does & INSN_READS && a->range->mode == MMIO_WRITES))
-		return;
+		return false;
 	a->insn = *insn;
 	a->does = (uint8_t)does;
 	a->size = (uint8_t)size;
@@ -395,15 +422,31 @@ void mmio_again_learn(struct vcpu *v, const struct insn *insn, const uint8_t byt
 	a->reg = other->where == INSN_REG ? other->reg : INSN_REG_NONE;
 	/* a load of 4 bytes clears the upper half of the register, and one of 8 fills it */
 	a->plain = insn->op == INSN_OP_MOV && !other->high && (size >= 4 || does & INSN_WRITES);
-	a->lean = a->plain && a->range->ops->lean && is_scratch(a->reg) &&
-		  is_scratch(insn->mem.base) && is_scratch(insn->mem.index);
+	a->lean = a->plain && a->range->ops->lean && is_saved(a->reg) && is_saved(insn->mem.base) &&
+		  is_saved(insn->mem.index);
+	a->scratch =
+	    is_scratch(a->reg) && is_scratch(insn->mem.base) && is_scratch(insn->mem.index);
 	vmm_ops->translation(v, &a->translation);
-	a->translation.rflags = rflags & RFLAGS_AC; /* without RF */
-	keep(a, KEY(rip));
+	return true;
+}
+
+void mmio_again_learn(struct vcpu *v, const struct insn *insn, const uint8_t bytes[16],
+		      uint64_t rip, uint64_t la, uint64_t gpa, struct mmio_ranges *ranges)
+{
+	uint64_t key = key_of(rip, gpa);
+	struct again *a = find_room(key);
+
+	forget(a);
+	if (!learn(a, v, insn, bytes, rip, la, gpa, ranges))
+		return;
+	keep(a, key, rip);
+	if (a->lean)
+		mmio_again_has_lean = true;
 }
 
 void mmio_again_forget(void)
 {
 	for (unsigned i = 0; i < sizeof(entries) / sizeof(entries[0]); i++)
-		keep(&entries[i], 0);
+		forget(&entries[i]);
+	mmio_again_has_lean = false;
 }

@@ -18,18 +18,19 @@ bool mmio_again(struct vcpu *v, const struct mem_fault *f);
 /*
  * The same for lean exits (core/vm/io.h, io_trap_lean()): an instruction that is kept for what
  * `rip` does in the page of `gpa`, in a range with a lean handler. NULL: none, or threads wait for
- * turns. Context: lean exit.
+ * turns, or it needs registers that are not in struct vcpu: `all` says that all but RSP are.
+ * Context: lean exit.
  */
 struct again;
-struct translation;
-struct again *mmio_again_lean_find(uint64_t rip, uint64_t gpa);
+struct again *mmio_again_lean_find(uint64_t rip, uint64_t gpa, bool all);
+/* Is there any? */
+extern bool mmio_again_has_lean;
 /*
  * Perform it, when nothing but the access exits there: no event's delivery, no walk, no single
- * step. `now`: the guest's registers. Returns where it ends; 0: nothing was done. Context: lean
- * exit, with the guest's RAX in struct vcpu, where it may change.
+ * step. Returns where it ends; 0: nothing was done. Context: lean exit, with the guest's RAX in
+ * struct vcpu, where it may change.
  */
-uint64_t mmio_again_lean(struct vcpu *v, struct again *a, uint64_t gpa,
-			 const struct translation *now);
+uint64_t mmio_again_lean(struct vcpu *v, struct again *a, uint64_t rip, uint64_t cr3, uint64_t gpa);
 
 /* Context of the others: mmio_lock() held. */
 

@@ -19,6 +19,14 @@ enum gpr {
 	GPR_COUNT = 16
 };
 
+/*
+ * A bit for each that is saved for a lean exit (gprs_scratch in core/x86/gprs.inc, and RAX): the
+ * others are still in the CPU, and what struct vcpu holds of them is old.
+ */
+#define GPRS_SCRATCH                                                                               \
+	(1u << GPR_RAX | 1u << GPR_RCX | 1u << GPR_RDX | 1u << GPR_RBX | 1u << GPR_RSI |           \
+	 1u << GPR_RDI | 0xfu << GPR_R8)
+
 /* Segment attributes as in a VMCB: bits 0-3 type, 4 S, 5-6 DPL, 7 P, 8 AVL, 9 L, 10 D/B, 11 G. */
 #define SEG_ATTR_P  0x80u
 #define SEG_ATTR_L  0x200u

@@ -67,6 +67,8 @@ struct vmm_ops {
 	void (*seg)(const struct vcpu *v, enum seg seg, struct seg_state *s);
 	/* To compare with later. */
 	void (*translation)(const struct vcpu *v, struct translation *t);
+	/* Are these registers as in *t? Left out: RIP, CR3, and all of RFLAGS but AC. */
+	bool (*translates_as)(const struct vcpu *v, const struct translation *t);
 	/* For a walk of the guest's page tables: CR0, CR3, CR4, EFER, CPL, PKRS; pdpte, which then
 	 * points to `buffer`, where the CPU keeps PDPTEs. The rest of *cpu stays as it is. */
 	void (*paging)(const struct vcpu *v, struct gwalk_cpu *cpu, uint64_t buffer[4]);

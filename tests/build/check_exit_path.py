@@ -7,8 +7,8 @@ import subprocess
 import sys
 
 # From the exit to the entry, without what handlers call and what is done for pending work.
-FUNCTIONS = ("svm_run_loop", "svm_exit_lean", "lean_msr", "lean_npf", "lean_mmio", "svm_exit", "svm_advance", "svm_exit_row", "exit_cpuid",
-             "vt_run_loop", "vt_exit_entry", "vt_exit_lean", "lean_wrmsr", "lean_ept_violation", "vt_exit", "vt_advance",
+FUNCTIONS = ("svm_run_loop", "svm_exit_lean", "lean_msr", "lean_apic", "lean_mmio", "svm_exit", "svm_advance", "svm_exit_row", "exit_cpuid",
+             "vt_run_loop", "vt_exit_entry", "vt_exit_lean", "lean_wrmsr", "vt_exit", "vt_advance",
              "cpuid_emulate", "apicstore_again")
 LOCKED = re.compile(r"lock\b|[mls]fence\b|xchg\s.*\(")
 INLINED = {"svm_exit_row", "exit_cpuid"}  # may have no code of their own

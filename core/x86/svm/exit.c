@@ -649,37 +649,57 @@ static __attribute__((noinline)) bool lean_msr(struct vcpu *v, struct vmcb *b)
 	return lean_done(v, b, SVM_EXIT_MSR, next);
 }
 
-/* Emulated memory with a lean handler. */
-static __attribute__((noinline)) bool lean_mmio(struct vcpu *v, struct vmcb *b)
+/*
+ * An access of an instruction, and nothing else to do. RF, when the CPU has set it as for a fault,
+ * ends with the instruction, whoever carries it out (APM 2 3.1.6).
+ */
+static inline bool is_plain_access(const struct vmcb *b)
 {
-	struct again *a = mmio_again_lean_find(b->save.rip, b->control.exitinfo2);
-	struct translation now;
-	uint64_t next;
+	return !(b->save.rflags & RFLAGS_TF) && !(b->control.exitintinfo & SVM_EVENT_VALID);
+}
 
-	if (!a || !is_plain(b) || b->control.exitinfo1 & (NPF_WALK | NPF_FETCH))
-		return false;
-	svm_translation(v, &now);
-	next = mmio_again_lean(v, a, b->control.exitinfo2, &now);
-	if (!next)
-		return false;
-	b->save.rax = v->gpr[GPR_RAX];
+static inline bool lean_access_done(struct vcpu *v, struct vmcb *b, uint64_t next)
+{
+	b->save.rflags &= ~RFLAGS_RF;
 	return lean_done(v, b, ROW_NPF, next);
 }
 
+/* Emulated memory with a lean handler. `all`: registers are in struct vcpu, not only the scratch
+ * ones. */
+static __attribute__((noinline)) bool lean_mmio(struct vcpu *v, struct vmcb *b, bool all)
+{
+	struct again *a = mmio_again_lean_find(b->save.rip, b->control.exitinfo2, all);
+	uint64_t next;
+
+	if (!a || b->control.exitinfo1 & (NPF_WALK | NPF_FETCH) || !is_plain_access(b))
+		return false;
+	next = mmio_again_lean(v, a, b->save.rip, b->save.cr3, b->control.exitinfo2);
+	if (!next)
+		return false;
+	b->save.rax = v->gpr[GPR_RAX];
+	return lean_access_done(v, b, next);
+}
+
 /* Stores to the local APIC. */
-static __attribute__((noinline)) bool lean_npf(struct vcpu *v, struct vmcb *b)
+static __attribute__((noinline)) bool lean_apic(struct vcpu *v, struct vmcb *b)
 {
 	uint64_t next;
 
-	audit_svm_exit(v);
-	v->gpr[GPR_RAX] = b->save.rax;
-	if ((b->control.exitinfo2 & ~PAGE_MASK) != v->apic_page)
-		return lean_mmio(v, b);
-	if (!(b->control.exitinfo1 & NPF_WRITE) || b->control.exitinfo1 & NPF_WALK || !is_plain(b))
+	if (!(b->control.exitinfo1 & NPF_WRITE) || b->control.exitinfo1 & NPF_WALK ||
+	    !is_plain_access(b))
 		return false;
 	next =
 	    apicstore_again(v, b->control.exitinfo2, b->save.rip, b->save.cr3, b->save.cs.attrib);
-	return next && lean_done(v, b, ROW_NPF, next);
+	return next && lean_access_done(v, b, next);
+}
+
+static inline bool lean_npf(struct vcpu *v, struct vmcb *b)
+{
+	audit_svm_exit(v);
+	v->gpr[GPR_RAX] = b->save.rax;
+	if ((b->control.exitinfo2 & ~PAGE_MASK) == v->apic_page)
+		return lean_apic(v, b);
+	return mmio_again_has_lean && lean_mmio(v, b, false);
 }
 
 /* EXITINFO2, where the instruction ends, is read anew: cheaper than a register to keep it in. */
@@ -723,6 +743,8 @@ void svm_exit(struct vcpu *v)
 	audit_svm_exit(v);
 	b->control.clean = svm_controls.clean; /* whoever writes a field clears its group's bit */
 	v->gpr[GPR_RAX] = b->save.rax;
+	if (number == ROW_NPF && mmio_again_has_lean && lean_mmio(v, b, true))
+		return;
 	v->exit_count[number]++;
 	if (__builtin_expect((b->control.exitintinfo & SVM_EVENT_VALID) != 0, 0))
 		event_redeliver(v);

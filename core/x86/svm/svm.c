@@ -199,7 +199,7 @@ static void svm_seg(const struct vcpu *v, enum seg i, struct seg_state *s)
 	*s = (struct seg_state){g->selector, g->attrib, g->limit, g->base};
 }
 
-void svm_translation(const struct vcpu *v, struct translation *t)
+static void svm_translation(const struct vcpu *v, struct translation *t)
 {
 	const struct vmcb_save *g = &svm_vmcb(v)->save;
 
@@ -211,6 +211,15 @@ void svm_translation(const struct vcpu *v, struct translation *t)
 				  .efer = g->efer,
 				  .cs = g->cs.attrib,
 				  .cpl = g->cpl};
+}
+
+static bool svm_translates_as(const struct vcpu *v, const struct translation *t)
+{
+	const struct vmcb_save *g = &svm_vmcb(v)->save;
+
+	return !((g->cr0 ^ t->cr0) | (g->cr4 ^ t->cr4) | (g->efer ^ t->efer) |
+		 ((g->rflags ^ t->rflags) & RFLAGS_AC) | (g->cs.attrib ^ t->cs) |
+		 (g->cpl ^ t->cpl));
 }
 
 static void svm_state_get(struct vcpu *v, struct vcpu_state *s)
@@ -383,6 +392,7 @@ const struct vmm_ops vmm_ops_svm = {
     .cpl = svm_cpl,
     .seg = svm_seg,
     .translation = svm_translation,
+    .translates_as = svm_translates_as,
     .paging = svm_paging,
     .inject = svm_inject,
     .pending_event = svm_pending_event,

@@ -43,9 +43,6 @@ void svm_exit(struct vcpu *v);
 unsigned svm_exit_row(uint64_t code);
 _Noreturn void svm_run_loop(struct vcpu *v);
 
-struct translation;
-/* svm.c: as vmm_ops->translation, for the exits in exit.c. */
-void svm_translation(const struct vcpu *v, struct translation *t);
 /* exit.c: RIP behind the exiting instruction of `length` bytes; interrupt shadow and TF as
  * hardware. */
 void svm_advance(struct vcpu *v, unsigned length);

@@ -682,40 +682,58 @@ static __attribute__((noinline)) uint32_t lean_rdmsr(struct vcpu *v)
 	return lean_done(v, VT_REASON_RDMSR, next);
 }
 
+/* An access of an instruction, and nothing else to do. `kind`: EPT_WRITE, or 0 for any. */
+static inline bool is_plain_access(uint64_t q, uint64_t kind)
+{
+	return (q & (EPT_FETCH | EPT_TRANSLATED | EPT_UNBLOCKED_NMI | kind)) ==
+		   (EPT_TRANSLATED | kind) &&
+	       !(vt_read32(VMCS_IDT_VECTORING_INFO) & VT_EVENT_VALID) &&
+	       !(vt_read(VMCS_GUEST_RFLAGS) & RFLAGS_TF) &&
+	       !(vt_read32(VMCS_GUEST_INTERRUPTIBILITY) & ~VT_BLOCKED_NMI);
+}
+
+/* The CPU has set RF, as for a fault (SDM 3C 28.3.3). It ends with the instruction, whoever carries
+ * it out. */
+static inline uint32_t lean_access_done(struct vcpu *v, uint64_t next)
+{
+	uint64_t rflags = vt_read(VMCS_GUEST_RFLAGS);
+
+	if (rflags & RFLAGS_RF)
+		vt_write(VMCS_GUEST_RFLAGS, rflags & ~RFLAGS_RF);
+	return lean_done(v, VT_REASON_EPT_VIOLATION, next);
+}
+
 /* Emulated memory with a lean handler. */
 static __attribute__((noinline)) uint32_t lean_mmio(struct vcpu *v, uint64_t gpa)
 {
 	uint64_t rip = vt_read(VMCS_GUEST_RIP), next;
-	struct again *a = mmio_again_lean_find(rip, gpa);
-	struct translation now;
+	struct again *a = mmio_again_lean_find(rip, gpa, false);
 
-	if (!a || (vt_read(VMCS_EXIT_QUALIFICATION) &
-		   (EPT_FETCH | EPT_TRANSLATED | EPT_UNBLOCKED_NMI)) != EPT_TRANSLATED)
+	if (!a || !is_plain_access(vt_read(VMCS_EXIT_QUALIFICATION), 0))
 		return VT_REASON_EPT_VIOLATION;
-	if (vt_read32(VMCS_IDT_VECTORING_INFO) & VT_EVENT_VALID || !is_plain(rip, rip))
-		return VT_REASON_EPT_VIOLATION;
-	vt_translation(v, &now);
-	next = mmio_again_lean(v, a, gpa, &now);
-	return next ? lean_done(v, VT_REASON_EPT_VIOLATION, next) : VT_REASON_EPT_VIOLATION;
+	next = mmio_again_lean(v, a, rip, vt_read(VMCS_GUEST_CR3), gpa);
+	return next ? lean_access_done(v, next) : VT_REASON_EPT_VIOLATION;
 }
 
 /* Stores to the local APIC. */
-static __attribute__((noinline)) uint32_t lean_ept_violation(struct vcpu *v)
+static __attribute__((noinline)) uint32_t lean_apic(struct vcpu *v, uint64_t gpa)
 {
-	uint64_t gpa = vt_read(VMCS_GUEST_PHYSICAL_ADDRESS), q, next;
+	uint64_t next;
 
-	if ((gpa & ~PAGE_MASK) != v->apic_page)
-		return lean_mmio(v, gpa);
-	q = vt_read(VMCS_EXIT_QUALIFICATION);
-	if ((q & (EPT_WRITE | EPT_TRANSLATED | EPT_UNBLOCKED_NMI)) != (EPT_WRITE | EPT_TRANSLATED))
+	if (!is_plain_access(vt_read(VMCS_EXIT_QUALIFICATION), EPT_WRITE))
 		return VT_REASON_EPT_VIOLATION;
-	uint64_t rip = vt_read(VMCS_GUEST_RIP);
-
-	if (vt_read32(VMCS_IDT_VECTORING_INFO) & VT_EVENT_VALID || !is_plain(rip, rip))
-		return VT_REASON_EPT_VIOLATION;
-	next = apicstore_again(v, gpa, rip, vt_read(VMCS_GUEST_CR3),
+	next = apicstore_again(v, gpa, vt_read(VMCS_GUEST_RIP), vt_read(VMCS_GUEST_CR3),
 			       vt_read32(VMCS_GUEST_CS_ACCESS_RIGHTS));
-	return next ? lean_done(v, VT_REASON_EPT_VIOLATION, next) : VT_REASON_EPT_VIOLATION;
+	return next ? lean_access_done(v, next) : VT_REASON_EPT_VIOLATION;
+}
+
+static inline uint32_t lean_ept_violation(struct vcpu *v)
+{
+	uint64_t gpa = vt_read(VMCS_GUEST_PHYSICAL_ADDRESS);
+
+	if ((gpa & ~PAGE_MASK) == v->apic_page)
+		return lean_apic(v, gpa);
+	return mmio_again_has_lean ? lean_mmio(v, gpa) : VT_REASON_EPT_VIOLATION;
 }
 
 static __attribute__((noinline)) uint32_t lean_io(struct vcpu *v)

@@ -372,7 +372,7 @@ static void vt_seg(const struct vcpu *v, enum seg i, struct seg_state *s)
 }
 
 /* The masks of CR0 and CR4 are constant, so what the guest sees of them needs no look. */
-void vt_translation(const struct vcpu *v, struct translation *t)
+static void vt_translation(const struct vcpu *v, struct translation *t)
 {
 	(void)v;
 	t->rip = vt_read(VMCS_GUEST_RIP);
@@ -383,6 +383,16 @@ void vt_translation(const struct vcpu *v, struct translation *t)
 	t->efer = vt_read(VMCS_GUEST_EFER);
 	t->cs = vt_read32(VMCS_GUEST_CS_ACCESS_RIGHTS);
 	t->cpl = vt_read32(VMCS_GUEST_SS_ACCESS_RIGHTS);
+}
+
+static bool vt_translates_as(const struct vcpu *v, const struct translation *t)
+{
+	(void)v;
+	return !((vt_read(VMCS_GUEST_CR0) ^ t->cr0) | (vt_read(VMCS_GUEST_CR4) ^ t->cr4) |
+		 (vt_read(VMCS_GUEST_EFER) ^ t->efer) |
+		 ((vt_read(VMCS_GUEST_RFLAGS) ^ t->rflags) & RFLAGS_AC) |
+		 (vt_read32(VMCS_GUEST_CS_ACCESS_RIGHTS) ^ t->cs) |
+		 (vt_read32(VMCS_GUEST_SS_ACCESS_RIGHTS) ^ t->cpl));
 }
 
 static void seg_write(enum seg i, const struct seg_state *s)
@@ -637,6 +647,7 @@ const struct vmm_ops vmm_ops_vt = {
     .cpl = vt_cpl,
     .seg = vt_seg,
     .translation = vt_translation,
+    .translates_as = vt_translates_as,
     .paging = vt_paging,
     .inject = vt_inject,
     .pending_event = vt_pending_event,

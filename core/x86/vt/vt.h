@@ -83,9 +83,6 @@ _Noreturn void vt_entry_failed(struct vcpu *v);
 _Noreturn void vt_run_loop(struct vcpu *v);
 extern const char vt_exit_entry[]; /* the host's RIP */
 
-struct translation;
-/* vt.c: as vmm_ops->translation, for the exits in exit.c. */
-void vt_translation(const struct vcpu *v, struct translation *t);
 /* exit.c: RIP behind the exiting instruction of `length` bytes; interrupt shadow and TF as
  * hardware. */
 void vt_advance(struct vcpu *v, unsigned length);

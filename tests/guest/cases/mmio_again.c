@@ -472,7 +472,38 @@ static void steps(void)
 	CHECK_EQ(at32(pages[0]), 2 * TIMES, "step value");
 }
 
-GUEST_CASE(mmio_again, "SDM 2B MOV; SDM 3A 4.10.4.3, 9.1.3; SDM 3B 18.3.1.4")
+/* A breakpoint on each of two accesses: its handler sets RF to get past it, and RF ends there. SDM
+ * 3B 18.3.1.1 */
+static void breakpoints(void)
+{
+	static const uint8_t bytes[] = {0x89, 0x02, 0x8b, 0x1a}; /* EAX to (%rdx), EBX from it */
+	struct snippet s = {.trace = true, .in = {.rdx = (uintptr_t)pages[0]}};
+
+	memset(pages, 0, sizeof(pages));
+	put(all, pages[0], 4096);
+	snippet_bytes(&s, bytes, sizeof(bytes));
+	write_dr0(SNIPPET_BASE(0));
+	write_dr1(SNIPPET_BASE(0) + 2);
+	for (unsigned i = 0; i < 2 * TIMES; i++) {
+		bool stops = i >= TIMES;
+
+		s.in.rax = i + 1;
+		write_dr7(stops ? DR7_CLEAR | 5 : DR7_CLEAR); /* L0, L1 */
+		snippet_run(&s);
+		write_dr7(DR7_CLEAR);
+		CHECK_EQ(s.out.vector, VECTOR_END, "stop %u vector", i);
+		CHECK_EQ(s.out.rbx, i + 1, "stop %u RBX", i);
+		CHECK_EQ(s.steps, stops ? 2 : 0, "stop %u count", i);
+		for (unsigned k = 0; k < s.steps; k++)
+			CHECK_EQ(s.step[k].rip, 2 * k, "stop %u.%u RIP", i, k);
+	}
+	write_dr0(0);
+	write_dr1(0);
+	check_counts(2 * TIMES, 2 * TIMES, "stops");
+	end(0);
+}
+
+GUEST_CASE(mmio_again, "SDM 2B MOV; SDM 3A 4.10.4.3, 9.1.3; SDM 3B 18.3.1.1, 18.3.1.4")
 {
 	static const char name[] = "test_mmio";
 
@@ -497,6 +528,7 @@ GUEST_CASE(mmio_again, "SDM 2B MOV; SDM 3A 4.10.4.3, 9.1.3; SDM 3B 18.3.1.4")
 		self_modifying();
 		ranges();
 		neighbours();
+		breakpoints();
 		if (word_number("steps", 1))
 			steps();
 	}
