@@ -60,7 +60,8 @@ GATES = {
     "apic-eoi, trapped": 150, "apic-tpr, trapped": 150, "apic-icr-self, trapped": 150, "x2apic-icr-self, trapped": 120,
     "self-ipi, trapped": 300, "hlt, trapped": 300,  # two exits: the message, and the handler's EOI
     "mmio-read-first": 6000, "mmio-write-first": 6000, "mmio-add-first": 6000,
-    "mmio-read": 600, "mmio-write": 600, "mmio-add": 600,
+    "mmio-read": 600, "mmio-write": 600, "mmio-add": 600, "mmio-read-lean": 330, "mmio-write-lean": 350,
+    "mmio-read-lean-rf": 330,
     # not frequent, or a driver's own work
     "xsetbv-same": None, "invd": None, "vmcall": None, "first-touch": None, "in-pm1-control": None,
     "wrmsr-mtrr-unused": None, "wrmsr-mtrr-def-type": None, "wrmsr-mtrr-elsewhere": 20000, "wrmsr-mtrr-ram": 20000,
