@@ -51,7 +51,7 @@ static long connected(uint64_t port)
 	return file < 0 || SYS(SYS_connect, file, &to, sizeof(to)) < 0 ? -1 : file;
 }
 
-/* All of it: a socket gives and takes parts. 0, or 1. */
+/* All of it: a socket gives and takes parts, and a file begins again at its end. 0, or 1. */
 static int transfer(char what, long file, uint64_t size)
 {
 	if (what == 'c') {
@@ -63,7 +63,7 @@ static int transfer(char what, long file, uint64_t size)
 		long n = what == 's' ? SYS(SYS_write, file, piece + done, size - done)
 				     : SYS(SYS_read, file, piece + done, size - done);
 
-		if (n <= 0)
+		if (n < 0 || (n == 0 && (what != 'r' || SYS(SYS_lseek, file, 0, 0) < 0)))
 			return 1;
 		done += (uint64_t)n;
 	}
