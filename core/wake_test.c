@@ -5,6 +5,7 @@
 #include "core/string.h"
 #include "core/thread.h"
 #include "core/timer.h"
+#include "core/vm/nmi.h"
 #include "core/vm/vmcall.h"
 #include "core/wake.h"
 #include "core/x86/clock.h"
@@ -94,6 +95,7 @@ static int set_timer(uint64_t us)
  *  9 the same of the thread
  * 10 RCX = exits of all CPUs
  * 11 RCX = wake-ups so far, RDX = 1 when one is armed
+ * 12 two kicks of the boot CPU at once, for nothing: their NMIs become one
  */
 static void call_test_wake(struct vcpu *v)
 {
@@ -147,6 +149,10 @@ static void call_test_wake(struct vcpu *v)
 		wake_report(&r);
 		*rcx = r.wakes;
 		*rdx = r.armed_us != UINT64_MAX;
+		break;
+	case 12:
+		nmi_kick(0, KICK_NMI);
+		nmi_kick(0, KICK_WAKE);
 		break;
 	default:
 		err = -EINVAL;

@@ -23,19 +23,17 @@
 /*
  * A kick sets its bits before it sends its NMI. NMIs on their way to a CPU are counted, and each
  * NMI that is seen there claims one before any goes to the guest, so a kick never becomes an NMI
- * that the guest did not get. NMIs merge in the hardware, so a claim may be left over; it expires,
- * else it would swallow an NMI of the guest's much later. The target measures that by itself: TSCs
- * of two CPUs need not agree.
+ * that the guest did not get. NMIs merge in the hardware, so a claim may be left over; it is given
+ * up, else it would swallow an NMI of the guest's (is_claimed_nmi_here()).
  */
-#define CLAIM_EXPIRES_US 1000000
-
 static struct {
 	uint32_t sent;    /* atomic; kicks whose NMI is or will be on its way */
-	uint32_t landed;  /* atomic; those of them that the target's local APIC has accepted */
+	uint32_t landed;  /* atomic; those of them that the sender's local APIC has sent */
 	uint32_t claimed; /* those that an NMI was taken for; the target's own */
-	uint32_t left_at; /* `sent` when claims were left over; the target's own */
-	uint64_t left_us; /* since when; 0: none are */
 } kicks_under_way[BOOT_MAX_CPUS];
+
+/* An NMI that has left its sender's local APIC reaches its target sooner. */
+#define FLIGHT_US 10
 
 /* Devices of the VMM's own whose interrupts are NMIs; all go to the boot CPU. */
 #define SOURCE_MAX 64
@@ -47,7 +45,9 @@ static struct {
 } sources[SOURCE_MAX];
 static unsigned source_count;
 
-/* NMIs that are explained before they are seen: the boot CPU's own. They expire as claims do. */
+/* NMIs that are explained before they are seen: the boot CPU's own. They expire. */
+#define EARLY_EXPIRES_US 1000000
+
 static struct {
 	uint32_t count;
 	uint64_t last_us;
@@ -108,14 +108,14 @@ static bool claim_early(void)
 
 	if (!has_sources())
 		return false;
-	if (early.count && clock_us() - early.last_us > CLAIM_EXPIRES_US)
+	if (early.count && clock_us() - early.last_us > EARLY_EXPIRES_US)
 		early.count = 0;
 	if (early.count) {
 		early.count--;
 		return true;
 	}
 	since = __atomic_exchange_n(&gone_us, 0, __ATOMIC_ACQUIRE);
-	return since && clock_us() - since <= CLAIM_EXPIRES_US;
+	return since && clock_us() - since <= EARLY_EXPIRES_US;
 }
 
 void nmi_host(void)
@@ -150,19 +150,21 @@ void nmi_flush_self(struct vcpu *v)
 	__atomic_store_n(&v->flushes_done, wanted, __ATOMIC_RELEASE);
 }
 
+/*
+ * Two kicks stay. What KICK_STARTUP stands for waits for startup_check(), until no lock is held;
+ * KICK_SYSMSR for sysmsr_release(): this may be a thread's turn still.
+ */
+#define KICKS_THAT_STAY ((uint32_t)KICK_STARTUP | KICK_SYSMSR)
+
 void nmi_take_kicks(struct vcpu *v)
 {
 	uint32_t kicks = __atomic_load_n(&v->kick, __ATOMIC_RELAXED);
 
 	if (kicks == 0)
 		return;
-	/*
-	 * Two bits stay. What KICK_STARTUP stands for waits for startup_check(), until no lock is
-	 * held; KICK_SYSMSR for sysmsr_release(): this may be a thread's turn still.
-	 */
 	kicks = __atomic_exchange_n(&v->kick, 0, __ATOMIC_SEQ_CST);
-	if (kicks & (KICK_STARTUP | KICK_SYSMSR))
-		__atomic_fetch_or(&v->kick, kicks & (KICK_STARTUP | KICK_SYSMSR), __ATOMIC_SEQ_CST);
+	if (kicks & KICKS_THAT_STAY)
+		__atomic_fetch_or(&v->kick, kicks & KICKS_THAT_STAY, __ATOMIC_SEQ_CST);
 	if (kicks & KICK_STOP)
 		panic_stop();
 	if (kicks & KICK_RETIRE)
@@ -179,11 +181,6 @@ static bool claim_kick(uint32_t index)
 
 	if (kicks_under_way[index].claimed == sent)
 		return false;
-	if (kicks_under_way[index].left_us && kicks_under_way[index].left_at == sent &&
-	    clock_rough_us() - kicks_under_way[index].left_us > CLAIM_EXPIRES_US) {
-		kicks_under_way[index].claimed = sent;
-		return false;
-	}
 	kicks_under_way[index].claimed++;
 	return true;
 }
@@ -200,17 +197,39 @@ static void give_claims_back(uint32_t index)
 		kicks_under_way[index].claimed = landed;
 }
 
-/* All NMIs that were seen have been asked for: note which claims wait for one that is to come. */
-static void note_left_over(uint32_t index)
+/*
+ * A kick's work is done, and its NMI has not been seen: it comes now, when NMIs may, and the answer
+ * is true. Or it has become one with another, which is certain when it has been sent and none
+ * comes: its claim is given up. Rare: where two kicks meet, and where the work was seen before the
+ * NMI. tests/spin/nmi_claims.pml is a model of this.
+ */
+static bool is_claimed_nmi_here(struct vcpu *v)
 {
-	uint32_t sent = __atomic_load_n(&kicks_under_way[index].sent, __ATOMIC_ACQUIRE);
+	static const uint32_t at_once = 1;
+	uint32_t index = this_cpu()->index,
+		 sent = __atomic_load_n(&kicks_under_way[index].sent, __ATOMIC_ACQUIRE);
+	uint64_t landed_us = 0, now = 0; /* 0: not seen to have landed */
 
-	if (kicks_under_way[index].claimed == sent) {
-		kicks_under_way[index].left_us = 0;
-	} else if (!kicks_under_way[index].left_us || kicks_under_way[index].left_at != sent) {
-		kicks_under_way[index].left_at = sent;
-		kicks_under_way[index].left_us = clock_rough_us();
-	}
+	/* behind work that has just been asked for an NMI comes, and this again */
+	if (kicks_under_way[index].claimed == sent ||
+	    __atomic_load_n(&v->kick, __ATOMIC_RELAXED) & ~KICKS_THAT_STAY)
+		return false;
+	do {
+		/* the time first: an SMI may take long, and NMIs wait for its end */
+		if (landed_us)
+			now = clock_rough_us();
+		else if (__atomic_load_n(&kicks_under_way[index].landed, __ATOMIC_ACQUIRE) == sent)
+			now = landed_us = clock_rough_us() | 1;
+		else
+			cpu_pause(); /* lets the sender go on; later it would only be slow */
+		vmm_ops->wait(v, &at_once);
+		if (__atomic_load_n(&v->host_nmi, __ATOMIC_RELAXED))
+			return true;
+		if (__atomic_load_n(&kicks_under_way[index].sent, __ATOMIC_ACQUIRE) != sent)
+			return false;
+	} while (now < landed_us + FLIGHT_US);
+	kicks_under_way[index].claimed = sent;
+	return false;
 }
 
 void nmi_forget(struct vcpu *v)
@@ -290,7 +309,8 @@ void nmi_exit(struct vcpu *v, bool from_guest)
 
 	sysmsr_release(v);
 	guests = take(v, from_guest ? 1 : 0);
-	note_left_over(this_cpu()->index);
+	while (is_claimed_nmi_here(v))
+		guests += take(v, 0);
 
 	if (v->mc_pending && vmm_ops->pending_event(v, &first)) {
 		/* no part of its delivery: it goes first, and the CPU comes back right behind it */

@@ -47,6 +47,11 @@ wrong runqueue lock_is_given BUG_TEST_AND_SET
 wrong runqueue safety BUG_NO_LOCK
 wrong runqueue safety BUG_EARLY_PUT
 wrong runqueue each_has_turns BUG_LIFO
+right nmi_claims safety
+wrong nmi_claims safety BUG_NO_CLAIMS
+wrong nmi_claims safety BUG_KEEP
+wrong nmi_claims safety BUG_NOT_LANDED
+wrong nmi_claims safety BUG_STAYS
 right thread_state safety
 right thread_state work_is_done
 wrong thread_state work_is_done BUG_LOOK_FIRST
