@@ -115,7 +115,7 @@ static bool claim_early(void)
 		return true;
 	}
 	since = __atomic_exchange_n(&gone_us, 0, __ATOMIC_ACQUIRE);
-	return since && clock_us() - since <= EARLY_EXPIRES_US;
+	return since && clock_us() <= since + EARLY_EXPIRES_US;
 }
 
 void nmi_host(void)
