@@ -209,8 +209,9 @@ static void step_end(struct vcpu *v)
 	b->control.clean &= ~SVM_CLEAN_I;
 	v->step.active = false;
 	mmio_step_end(v);
+	/* by an NMI of our own: another event, that the step's end brings, goes first */
 	if (v->nmi_pending && !v->nmi_blocked)
-		svm_inject_nmi(v);
+		nmi_kick(this_cpu()->index, KICK_NMI);
 }
 
 /* An exception of the instruction that runs alone: the guest's, unless it is the end of the step.
