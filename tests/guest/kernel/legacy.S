@@ -66,12 +66,7 @@
 	.code64
 	.globl	legacy_enter
 legacy_enter:
-	pushq	%rbx
-	pushq	%rbp
-	pushq	%r12
-	pushq	%r13
-	pushq	%r14
-	pushq	%r15
+	push_saved
 	movq	%rsp, L_RSP64
 	movq	%cr3, %rax
 	movq	%rax, L_CR3_64
@@ -198,12 +193,7 @@ legacy_up:
 	movl	$SEL_DATA, %eax
 	movl	%eax, %ss
 	movq	L_RSP64, %rsp
-	popq	%r15
-	popq	%r14
-	popq	%r13
-	popq	%r12
-	popq	%rbp
-	popq	%rbx
+	pop_saved
 	ret
 
 /*

@@ -36,22 +36,6 @@
 	popq	%rcx
 	popq	%rax
 	.endm
-	.macro	pop_saved
-	popq	%r15
-	popq	%r14
-	popq	%r13
-	popq	%r12
-	popq	%rbp
-	popq	%rbx
-	.endm
-	.macro	push_saved
-	pushq	%rbx
-	pushq	%rbp
-	pushq	%r12
-	pushq	%r13
-	pushq	%r14
-	pushq	%r15
-	.endm
 
 	.text
 /* One stub of 16 bytes for each vector. */
