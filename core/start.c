@@ -262,8 +262,8 @@ int start_init(void)
 	if ((err = vmm_ops->init()) != 0)
 		goto no_memory;
 	cpuid_init();
-	mtrr_guest_init();
-	if ((err = nested_init(boot.mmap, boot.mmap_count)) != 0 ||
+	if ((err = mtrr_guest_init()) != 0 ||
+	    (err = nested_init(boot.mmap, boot.mmap_count)) != 0 ||
 	    (err = startup_init(vmm_ops == &vmm_ops_vt)) != 0)
 		goto no_memory;
 	msr_init();

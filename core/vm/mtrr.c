@@ -1,57 +1,82 @@
 /* The guest's memory types: its MTRRs, as EPT leaves must follow them. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "core/vm/mtrr.h"
+#include "core/errno.h"
 #include "core/mm/pages.h"
 #include "core/spinlock.h"
 #include "core/vm/nested.h"
 #include "core/vmm_ops.h"
 #include "core/x86/cpu.h"
 #include "core/x86/mtrr.h"
+#include "core/x86/percpu.h"
 
 #define CHANGES_MAX 16 /* ranges that get other types one by one */
 
-static struct mtrr_state state;
 /*
- * What the nested tables follow: `state` as it was when the MTRRs were on last. Who changes them
- * switches all off before and on behind it (SDM 3A 12.11.7.2), and caching as well, on each CPU:
- * that would be two changes of the types of all memory, and most often none in the end. While they
- * are off, memory keeps the types that it had; a guest that leaves them off for good has cached
- * memory where it should have none, which only its speed shows.
+ * Each CPU has registers of its own (struct cpu.mtrrs), which it alone reads and writes. All CPUs
+ * change theirs at once, each at its own pace (SDM 3A 12.11.8): in registers of all together one
+ * would find another's MTRRs switched off, and leave them so.
  */
-static struct mtrr_state mapped;
-static struct mtrr_state first; /* as firmware left the registers */
+
+/*
+ * What the nested tables follow: a CPU's registers as they were when its MTRRs were on last. Who
+ * changes them switches all off before and on behind it (SDM 3A 12.11.7.2), and caching as well, on
+ * each CPU: that would be two changes of the types of all memory, and most often none in the end.
+ * While they are off, memory keeps the types that it had; a guest that leaves them off for good has
+ * cached memory where it should have none, which only its speed shows. Of CPUs that differ, which
+ * no guest means, the last one to write counts for all.
+ */
+static struct mtrr_state mapped; /* under the lock */
+static struct mtrr_state first;  /* as firmware left the registers */
 static bool woken;
 static struct spinlock lock;
 
 static const uint16_t fixed_msr[MTRR_FIXED_MAX] = {0x250, 0x258, 0x259, 0x268, 0x269, 0x26a,
 						   0x26b, 0x26c, 0x26d, 0x26e, 0x26f};
 
-void mtrr_guest_init(void)
+static void read_first(void)
 {
-	state.phys_bits = cpu_phys_bits();
+	first.phys_bits = cpu_phys_bits();
 	if (!(cpuid(1, 0).edx & (1u << 12)))
 		return; /* no MTRRs: everything is uncached, as on hardware */
-	state.cap = rdmsr(MSR_MTRRCAP);
-	state.def_type = rdmsr(MSR_MTRR_DEF_TYPE);
-	for (unsigned i = 0; i < (state.cap & MTRR_CAP_VCNT) && i < MTRR_VAR_MAX; i++) {
-		state.var[i].base = rdmsr(MSR_MTRR_PHYSBASE + 2 * i);
-		state.var[i].mask = rdmsr(MSR_MTRR_PHYSBASE + 2 * i + 1);
+	first.cap = rdmsr(MSR_MTRRCAP);
+	first.def_type = rdmsr(MSR_MTRR_DEF_TYPE);
+	for (unsigned i = 0; i < (first.cap & MTRR_CAP_VCNT) && i < MTRR_VAR_MAX; i++) {
+		first.var[i].base = rdmsr(MSR_MTRR_PHYSBASE + 2 * i);
+		first.var[i].mask = rdmsr(MSR_MTRR_PHYSBASE + 2 * i + 1);
 	}
-	for (unsigned i = 0; state.cap & MTRR_CAP_FIX && i < MTRR_FIXED_MAX; i++)
-		state.fixed[i] = rdmsr(fixed_msr[i]);
-	first = mapped = state;
+	for (unsigned i = 0; first.cap & MTRR_CAP_FIX && i < MTRR_FIXED_MAX; i++)
+		first.fixed[i] = rdmsr(fixed_msr[i]);
 }
 
-/*
- * The registers that the guest has are `next` now, and the nested tables follow. Takes the lock
- * held, and releases it.
- */
+static void all_as_first(void)
+{
+	for (uint32_t i = 0; i < cpu_count; i++)
+		*cpus[i]->mtrrs = first;
+}
+
+int mtrr_guest_init(void)
+{
+	uint64_t size = cpu_count * sizeof(struct mtrr_state);
+	struct mtrr_state *each = pages_alloc(align_up(size, PAGE_SIZE) / PAGE_SIZE, PAGE_SIZE);
+
+	if (!each)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < cpu_count; i++)
+		cpus[i]->mtrrs = each++;
+	read_first();
+	mapped = first;
+	all_as_first();
+	return 0;
+}
+
+/* A CPU's registers are `next` now, and the nested tables follow. */
 static void follow(const struct mtrr_state *next)
 {
 	struct mtrr_range range[CHANGES_MAX];
 	unsigned n = 0;
 
-	state = *next;
+	spinlock_take(&lock);
 	if (next->def_type & MTRR_DEF_TYPE_E) {
 		n = mtrr_differences(&mapped, next, range, CHANGES_MAX);
 		if (n)
@@ -102,7 +127,7 @@ void mtrr_cpu_wake(void)
 void mtrr_guest_wake(void)
 {
 	woken = true;
-	spinlock_take(&lock);
+	all_as_first();
 	follow(&first);
 }
 
@@ -120,49 +145,42 @@ uint64_t mtrr_guest_run(uint64_t base, uint64_t end, enum pt_type *type)
 
 bool mtrr_guest_read(uint32_t index, uint64_t *value)
 {
-	spinlock_take(&lock);
-	int err = mtrr_msr_read(&state, index, value);
-
-	spinlock_release(&lock);
-	return err == 0;
+	return mtrr_msr_read(this_cpu()->mtrrs, index, value) == 0;
 }
 
 bool mtrr_guest_read_lean(uint32_t index, uint64_t *value)
 {
+	const struct mtrr_state *own = this_cpu()->mtrrs;
 	uint32_t i = index - MSR_MTRR_PHYSBASE;
 
-	if (i >= 2 * MTRR_VAR_MAX || i >= 2 * (state.cap & MTRR_CAP_VCNT) || !spinlock_try(&lock))
+	if (i >= 2 * MTRR_VAR_MAX || i >= 2 * (own->cap & MTRR_CAP_VCNT))
 		return false;
-	*value = i & 1 ? state.var[i / 2].mask : state.var[i / 2].base;
-	spinlock_release(&lock);
+	*value = i & 1 ? own->var[i / 2].mask : own->var[i / 2].base;
 	return true;
 }
 
 bool mtrr_guest_write(uint32_t index, uint64_t value)
 {
-	struct mtrr_state next;
+	struct mtrr_state *own = this_cpu()->mtrrs, next = *own;
 	enum mtrr_type type;
 
-	spinlock_take(&lock);
-	next = state;
-	if (mtrr_msr_write(&next, index, value) != 0) {
-		spinlock_release(&lock);
+	if (mtrr_msr_write(&next, index, value) != 0)
 		return false;
-	}
 	if (vmm_ops->nested_has_types) {
 		/* the registers stay the VMM's; the guest's types come from the nested tables */
-		follow(&next);
+		*own = next;
+		follow(own);
 		return true;
 	}
 	/* On AMD-V the registers work under nested paging: theirs is the guest's, but the VMM's
 	 * memory stays cached. */
 	uint64_t run =
 	    mtrr_uniform_range(&next, GPA(region_base), GPA(region_base + region_size), &type);
-	bool harmless =
-	    (run == region_size && type == MTRR_WB) || !(next.def_type & MTRR_DEF_TYPE_E);
 
-	if (harmless)
-		state = next;
-	spinlock_release(&lock);
-	return harmless ? wrmsr_safe(index, value) : true;
+	if (!(run == region_size && type == MTRR_WB) && next.def_type & MTRR_DEF_TYPE_E)
+		return true;
+	if (!wrmsr_safe(index, value))
+		return false;
+	*own = next;
+	return true;
 }

@@ -5,8 +5,9 @@
 #include <stdint.h>
 #include "core/mm/pgtable.h"
 
-/* Read the machine's MTRRs. Context: boot CPU, before nested_init(). */
-void mtrr_guest_init(void);
+/* Read the machine's MTRRs: those that each CPU's guest begins with. 0 or -ENOMEM. Context: boot
+ * CPU, before nested_init(); cpu_count is known. */
+int mtrr_guest_init(void);
 /* Behind S3: the guest finds what firmware had in them at the start. Context: boot CPU; no CPU is
  * under the VMM. */
 void mtrr_guest_wake(void);
@@ -17,9 +18,11 @@ void mtrr_guest_wake(void);
 void mtrr_cpu_wake(void);
 /* Length of the run of one type from `base`, at most to `end`; sets *type. */
 uint64_t mtrr_guest_run(uint64_t base, uint64_t end, enum pt_type *type);
-/* The guest reads an MTRR of the copy. False: #GP. */
+/* The guest reads an MTRR of this CPU's copy. False: #GP. */
 bool mtrr_guest_read(uint32_t index, uint64_t *value);
 /* The same for one of the variable ranges. False: ask the other. Lean. */
 bool mtrr_guest_read_lean(uint32_t index, uint64_t *value);
-/* The guest writes an MTRR: types follow, but the VMM's memory stays cached. False: #GP. */
+/* The guest writes an MTRR of this CPU: types follow, but the VMM's memory stays cached. False:
+ * #GP.
+ */
 bool mtrr_guest_write(uint32_t index, uint64_t value);

@@ -57,7 +57,8 @@ struct cpu {
 	int error;                /* why the CPU refused */
 	bool stopped; /* atomic: told to stop by a panic, and `state` holds its guest's registers if
 			 `vcpu.active` */
-	uint64_t tsc_moved; /* ticks by which the guest has moved this CPU's TSC */
+	uint64_t tsc_moved;       /* ticks by which the guest has moved this CPU's TSC */
+	struct mtrr_state *mtrrs; /* as this CPU's guest has written them: core/vm/mtrr.c */
 	uint64_t gdt[GDT_ENTRIES];
 	struct tss tss;
 	struct vcpu_state state; /* captured or to be entered */
