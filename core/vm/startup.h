@@ -55,8 +55,12 @@ static inline bool startup_icr_is_own(uint32_t icr)
 /* May this value go to the xAPIC register at `offset` without more ado? */
 static inline bool startup_store_is_plain(uint32_t offset, uint32_t value)
 {
-	return !(offset & 0xf) && offset != APIC_LDR && offset != APIC_DFR &&
-	       (offset != APIC_ICR_LOW || !startup_icr_is_own(value));
+	enum { TPR = 0x80, EOI = 0xb0 };
+
+	/* not the ID, LDR and DFR, nor what nobody writes in a hurry */
+	if (offset <= APIC_DFR)
+		return offset == EOI || offset == TPR;
+	return !(offset & 0xf) && (offset != APIC_ICR_LOW || !startup_icr_is_own(value));
 }
 
 /* Does WRMSR of the x2APIC's ICR fault with this value? Reserved bits and mode: SDM 3A 11.12.1. */

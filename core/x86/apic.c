@@ -70,7 +70,8 @@ uint32_t apic_read(uint32_t offset)
 
 void apic_write(uint32_t offset, uint32_t value)
 {
-	own()[offset / 4] = value;
+	if (offset % 16 == 0 && offset != APIC_ID)
+		own()[offset / 4] = value;
 }
 
 bool apic_is_x2apic(void)

@@ -42,7 +42,12 @@ void apic_follow(uint64_t base);
 void apic_wake(void);
 /* This CPU's APIC ID, from CPUID (works with the APIC disabled). */
 uint32_t apic_id(void);
-/* Registers of this CPU's xAPIC page; not in x2APIC mode. */
+/*
+ * Registers of this CPU's xAPIC page; not in x2APIC mode. Two kinds of writes have no effect, as
+ * the guest's come here: between registers, which are 16 bytes apart, where QEMU finds the one
+ * below; and to the ID, which some models take (SDM 3A 11.4.6), and by which the VMM's own messages
+ * find the CPU.
+ */
 uint32_t apic_read(uint32_t offset);
 void apic_write(uint32_t offset, uint32_t value);
 /* True when this CPU's APIC is in x2APIC mode. */

@@ -64,7 +64,7 @@ COUNTED = where("qemu-counted", "qemu", emu="qemu", cpus=1, mem=128, icount=0,
 # Several CPUs with VT-x: what they do to each other. Bochs loses a CPU behind an INIT exit, hence the key.
 VTX_CPUS = where("bochs-vtx-4cpu", "bochs-vtx", emu="bochs", cpus=4, mem=128, config=("vmm.startup=icr",),
                  words="counted=1 case=startup*,start_*,nmi*,code_race,region_smp,region_mtrr_cpus,tlb_other,mtrr_all,tsc,ipi_vectors,apic_base,"
-                       "apic_forms,cpuid_mirror,msr_tsc_aux")
+                       "apic_forms,apic_id,cpuid_mirror,msr_tsc_aux")
 FAULTS = os.path.join(TOP, "tests", "guest", "faults.txt")
 
 
