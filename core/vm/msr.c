@@ -108,13 +108,24 @@ static enum exit_result write_apic_base(struct vcpu *v, uint64_t value)
 	/* no CPU takes x2APIC mode without the APIC, or where it has none; QEMU does */
 	if (value & APIC_BASE_EXTD && (!(value & APIC_BASE_EN) || !(cpuid(1, 0).ecx >> 21 & 1)))
 		return emulate_gp(v);
-	if (startup_apic_base(v, value) != 0)
+	/* A CPU without its APIC takes no message of the VMM's: nothing could stop it, and who
+	 * waits for its flush would wait for ever. So it stays on, as if it were not there. */
+	bool off = !(value & APIC_BASE_EN);
+
+	if (v->apic_off && value & APIC_BASE_EXTD)
+		return emulate_gp(v); /* SDM 3A 11.12.5: xAPIC mode comes first */
+	if (startup_apic_base(v, value | APIC_BASE_EN) != 0)
 		return emulate_gp(v);
-	if (!wrmsr_safe(MSR_APIC_BASE, value)) {
+	/* from x2APIC mode to the other the way is by the APIC switched off */
+	if ((off && old & APIC_BASE_EXTD && !wrmsr_safe(MSR_APIC_BASE, value)) ||
+	    !wrmsr_safe(MSR_APIC_BASE, value | APIC_BASE_EN)) {
 		startup_apic_base(v, old);
 		return emulate_gp(v);
 	}
 	apic_follow(base);
+	if (off || v->apic_off)
+		apic_hide(off);
+	v->apic_off = off;
 	return EXIT_ADVANCE;
 }
 

@@ -50,7 +50,7 @@ const struct msr_policy msr_policy_table[] = {
     ROW_EMU(0x10, 0x10, "IA32_TIME_STAMP_COUNTER", B, PASS, EMULATE, TSC,
 	    "the guest's, and RDTSC does not exit; the VMM's clock does not follow a write"),
     ROW_EMU(0x1b, 0x1b, "IA32_APIC_BASE", B, PASS, EMULATE, APIC_BASE,
-	    "the VMM follows base and x2APIC mode for its own IPIs and traps"),
+	    "the VMM follows base and x2APIC mode for its own IPIs and traps; EN stays 1"),
     ROW_EMU(0x3a, 0x3a, "IA32_FEATURE_CONTROL", I, EMULATE, DENY, FEATURE_CONTROL,
 	    "locked with VMX, SMX and SGX off, as firmware without these leaves it; a locked "
 	    "register gives #GP"),

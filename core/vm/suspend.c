@@ -242,7 +242,7 @@ static void forget_cpu(struct cpu *c)
 	v->active = false;
 	v->kick = v->host_nmi = v->init_pending = v->sipi_vector = v->nmi_posted = 0;
 	v->mc_pending = v->no_lean = 0;
-	v->halted = false;
+	v->halted = v->apic_off = false;
 	v->nmi_blocked = v->nmi_pending = false;
 	memset(v->length_cache, 0, sizeof(v->length_cache));
 	memset(&c->walks, 0, sizeof(c->walks));

@@ -74,6 +74,29 @@ void apic_write(uint32_t offset, uint32_t value)
 		own()[offset / 4] = value;
 }
 
+void apic_hide(bool hidden)
+{
+	enum {
+		TPR = 0x80,
+		SVR = 0xf0,
+		LVT_TIMER = 0x320,
+		LINT0 = 0x350,
+		LINT1 = 0x360,
+		ERROR = 0x370
+	};
+	const uint32_t masked = 1u << 16, ext_int = 7u << 8, nmi = 4u << 8, enabled = 1u << 8;
+
+	for (uint32_t reg = LVT_TIMER; reg <= ERROR; reg += 16)
+		apic_write(reg, masked);
+	apic_write(TPR, hidden ? 0xff : 0); /* what has come and was not taken */
+	apic_write(SVR, hidden ? enabled | 0xff : 0xff);
+	if (!hidden)
+		return;
+	if (rdmsr(MSR_APIC_BASE) & APIC_BASE_BSP)
+		apic_write(LINT0, ext_int);
+	apic_write(LINT1, nmi);
+}
+
 bool apic_is_x2apic(void)
 {
 	return (rdmsr(MSR_APIC_BASE) & (APIC_BASE_EN | APIC_BASE_EXTD)) ==

@@ -50,6 +50,12 @@ uint32_t apic_id(void);
  */
 uint32_t apic_read(uint32_t offset);
 void apic_write(uint32_t offset, uint32_t value);
+/*
+ * Set this CPU's APIC up as if there were none, though it is on: the 8259 interrupts the boot CPU,
+ * NMIs come, and nothing else does (MP specification 3.6.2.2, virtual wire mode). Or, not `hidden`,
+ * as behind a reset. Not in x2APIC mode.
+ */
+void apic_hide(bool hidden);
 /* True when this CPU's APIC is in x2APIC mode. */
 bool apic_is_x2apic(void);
 /* Write the ICR as given (destination as the mode has it), keeping the guest's destination

@@ -51,6 +51,12 @@ def test_x2apic():
     passes("x2apic", "start_x2apic", "x2apic=1", words=("vmm.startup=icr",), **options)
 
 
+def test_apic_off():
+    """A CPU whose guest switches its APIC off is interrupted as one that has none, and the VMM still reaches it: the APIC is on."""
+    passes("apic-off-bare", "apic_off", "off=1", bare=True, cpus=2)
+    passes("apic-off", "apic_off", "off=1 ram=0x100000-0x7fe0000", cpus=2)
+
+
 def test_debug_loop():
     """The delivery of #DB without end on one CPU, which takes no NMI then, does not stop the VMM on the other; Bochs has that loop."""
     options = {"emu": "bochs", "cpus": 2}
