@@ -62,7 +62,22 @@ void nmi_kick(uint32_t index, uint32_t kicks);
 /* Flush this CPU's nested translations, and answer all requests for that so far. Context: exit
  * handler of `v`. */
 void nmi_flush_self(struct vcpu *v);
-/* Make every active CPU flush its nested translations, this one included, and wait until all did.
+/*
+ * Make every active CPU flush its nested translations, this one included, and wait until all did.
+ * Nothing bounds the wait: who goes on without an answer hands out memory that the other still
+ * reaches. Each CPU answers soon, whatever its guest does:
+ * - Guest code comes to an exit. An NMI ends HLT and MWAIT; deliveries without end are #DB and #AC,
+ *   which exit (SDM 3C 26.2, APM 2 15.12). The guest cannot switch the APIC off that the NMI comes
+ *   by (apic_hide()), nor change its ID where the page is watched (apic_write()). On VT-x with
+ *   exits for start-up IPIs it is not: a model that takes another ID (SDM 3A 11.4.6) is not known.
+ * - An exit ends. Whoever waits in one for longer takes kicks meanwhile: for the mmio lock, for a
+ *   start-up IPI, for suspend to RAM, for flushes of its own. Other locks are not held here, or by
+ *   anybody who waits. The longest exits write to a serial port that the guest has made slow: 20 ms
+ *   for each character.
+ * - A CPU that waits for its start-up IPI in the CPU runs nothing, and flushes before it does.
+ * - A CPU that panics stops this one in its NMI handler. One that an INIT of a device has taken out
+ *   of the VMM (Documentation/threat-model.md, AMD-V without VM_CR.R_INIT) does not answer: the
+ *   guest stands then.
  */
 void nmi_flush_all(void);
 /* Panic: tell the other CPUs to stop; then wait, 100 ms each, until each has (struct cpu.stopped).
