@@ -12,7 +12,7 @@ static void look(void *arg)
 
 GUEST_CASE(start_many, "SDM 3A 9.4, APM 2 16.5", .cpus = 2)
 {
-	uint32_t restarts = (uint32_t)word_number("restarts", 50);
+	uint32_t restarts = (uint32_t)word_number("restarts", 1000);
 	uint64_t end, hole = memory_missing(&end);
 
 	cpu_copy_start(0x8000);
