@@ -18,6 +18,7 @@
 #include "core/vmm_ops.h"
 #include "core/x86/cpu.h"
 #include "core/x86/percpu.h"
+#include "core/x86/svm/nmi_when.h"
 #include "core/x86/svm/svm.h"
 
 #define DR6_BS     (UINT64_C(1) << 14)
@@ -81,32 +82,17 @@ static void nmi_enter(struct vcpu *v)
 	v->nmi_blocked = true;
 }
 
-/*
- * Is the guest in the shadow of MOV SS or STI, and does the CPU hold NMIs back there? After MOV SS
- * it does, after STI it need not, and the VMCB does not tell one from the other (APM 2 15.21.5);
- * but an NMI that exits there says that it does not.
- */
-static bool nmi_shadowed(const struct vmcb_control *c)
-{
-	return c->interrupt_shadow && c->exitcode != SVM_EXIT_NMI;
-}
-
 void svm_inject_nmi(struct vcpu *v)
 {
-	const struct vmcb_control *c = &svm_vmcb(v)->control;
+	enum svm_nmi when;
 
-	v->nmi_pending = false;
 	svm_halt_end(v);
-	if (v->nmi_blocked || v->step.active) {
-		v->nmi_pending = true; /* until exit_db() */
-	} else if (c->eventinj & SVM_EVENT_VALID || nmi_shadowed(c)) {
-		/* another event, or the instruction in the shadow, goes first; an NMI of our own
-		 * brings the CPU back right behind it */
-		v->nmi_pending = true;
+	when = svm_nmi_when(&svm_vmcb(v)->control, v->nmi_blocked || v->step.active);
+	v->nmi_pending = when != SVM_NMI_NOW;
+	if (when == SVM_NMI_BEHIND)
 		nmi_kick(this_cpu()->index, KICK_NMI);
-	} else {
+	else if (when == SVM_NMI_NOW)
 		nmi_enter(v);
-	}
 }
 
 void svm_advance(struct vcpu *v, unsigned length)
