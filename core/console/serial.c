@@ -21,10 +21,16 @@ static uint16_t serial_port;
 
 static void put_byte(char c)
 {
-	/* a port that is not there reads FF or never empties: give up after about 10 ms of polling
-	 */
-	for (unsigned i = 0; i < 20000 && !(inb(serial_port + LSR) & LSR_THRE); i++)
+	static bool stuck;
+	/* a port that is not there reads FF or never empties, and a guest may have made it as slow
+	 * as it likes: give up after about 10 ms of polling, once, until it is ready again */
+	unsigned polls = stuck ? 1 : 20000;
+
+	stuck = false;
+	while (!stuck && !(inb(serial_port + LSR) & LSR_THRE)) {
 		cpu_pause();
+		stuck = --polls == 0;
+	}
 	outb(serial_port + THR, (uint8_t)c);
 }
 

@@ -72,8 +72,8 @@ void nmi_flush_self(struct vcpu *v);
  *   exits for start-up IPIs it is not: a model that takes another ID (SDM 3A 11.4.6) is not known.
  * - An exit ends. Whoever waits in one for longer takes kicks meanwhile: for the mmio lock, for a
  *   start-up IPI, for suspend to RAM, for flushes of its own. Other locks are not held here, or by
- *   anybody who waits. The longest exits write to a serial port that the guest has made slow: 20 ms
- *   for each character.
+ *   anybody who waits. The longest exits write a line to a serial port that the guest has made
+ *   slow: less than 10 ms for each character, or 10 ms in all.
  * - A CPU that waits for its start-up IPI in the CPU runs nothing, and flushes before it does.
  * - A CPU that panics stops this one in its NMI handler. One that an INIT of a device has taken out
  *   of the VMM (Documentation/threat-model.md, AMD-V without VM_CR.R_INIT) does not answer: the
