@@ -114,6 +114,7 @@ static void by_timer(const struct row *row, const struct source *from, uint32_t 
 {
 	uint32_t inside = 0, turns;
 
+	outb(0x43, 0x10); /* it stops until a count is written: the firmware's comes no more */
 	timer_goes_to(from->message);
 	turns = LONG - (uint32_t)run(&rows[0], from, LONG, NULL, 0).out.rcx;
 	for (uint32_t n = 0; n < RUNS; n++)
