@@ -86,6 +86,7 @@ void svm_inject_nmi(struct vcpu *v)
 {
 	enum svm_nmi when;
 
+	v->nmi_pending = false;
 	svm_halt_end(v);
 	when = svm_nmi_when(&svm_vmcb(v)->control, v->nmi_blocked || v->step.active);
 	v->nmi_pending = when != SVM_NMI_NOW;
