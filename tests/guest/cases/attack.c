@@ -214,7 +214,9 @@ static void cr0_cd(void)
 	write_cr0(cr0);
 }
 
-/* Task switches in protected mode: to a second TSS, made here, and back, ECX times. EBX: 104 bytes.
+/*
+ * Task switches in protected mode: to a second TSS, made here, and back, ECX times. EBX: 104 bytes.
+ * The comparison leaves 0 in what QEMU may save as EFLAGS: behind a subtraction of 256 it was TF.
  */
 SNIPPET(task_switches, 32,
 	"sub $8, %esp; sgdt 2(%esp); mov 4(%esp), %eax\n" /* the table's address */
@@ -224,6 +226,7 @@ SNIPPET(task_switches, 32,
 	"movl $2, 36(%ebx); mov %esp, %eax; sub $256, %eax; mov %eax, 56(%ebx)\n"
 	"movl $0x18, 76(%ebx)\n"
 	"movl $0x10, 72(%ebx); movl $0x10, 80(%ebx); movl $0x10, 84(%ebx)\n"
+	"cmp $0, %ecx\n"
 	"2: ljmp $0x38, $0; dec %ecx; jnz 2b; jmp 4f\n"
 	"3: ljmp $0x30, $0; jmp 3b\n"
 	"4: add $8, %esp");
