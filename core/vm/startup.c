@@ -19,20 +19,6 @@
 #include "core/x86/cpu.h"
 #include "core/x86/percpu.h"
 
-/* APIC registers that INIT sets (SDM 3A 11.4.7.3) or that address this CPU logically. */
-enum {
-	APIC_TPR = 0x80,
-	APIC_EOI = 0xb0,
-	APIC_SVR = 0xf0,
-	APIC_ISR = 0x100,
-	APIC_LVT_CMCI = 0x2f0,
-	APIC_LVT_TIMER = 0x320,
-	APIC_LVT_ERROR = 0x370,
-	APIC_TIMER_INITIAL = 0x380,
-	APIC_TIMER_DIVIDE = 0x3e0
-};
-#define LVT_MASKED 0x10000u
-
 /* struct vcpu.sipi_vector. Only an INIT empties it: a CPU takes the first start-up IPI behind one.
  */
 #define SIPI_POSTED 0x100u
@@ -295,9 +281,9 @@ static void apic_reset(void)
 
 	for (unsigned reg = APIC_LVT_TIMER; reg <= APIC_LVT_ERROR; reg += 0x10) {
 		if (x2)
-			wrmsr_safe(0x800u + reg / 16, LVT_MASKED);
+			wrmsr_safe(0x800u + reg / 16, APIC_LVT_MASKED);
 		else
-			apic_write(reg, LVT_MASKED);
+			apic_write(reg, APIC_LVT_MASKED);
 	}
 	/* what was in service is forgotten: end it, highest first */
 	for (unsigned i = 0; i < 256; i++) {

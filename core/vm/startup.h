@@ -55,11 +55,9 @@ static inline bool startup_icr_is_own(uint32_t icr)
 /* May this value go to the xAPIC register at `offset` without more ado? */
 static inline bool startup_store_is_plain(uint32_t offset, uint32_t value)
 {
-	enum { TPR = 0x80, EOI = 0xb0 };
-
 	/* not the ID, LDR and DFR, nor what nobody writes in a hurry */
 	if (offset <= APIC_DFR)
-		return offset == EOI || offset == TPR;
+		return offset == APIC_EOI || offset == APIC_TPR;
 	return !(offset & 0xf) && (offset != APIC_ICR_LOW || !startup_icr_is_own(value));
 }
 

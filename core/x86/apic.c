@@ -76,25 +76,15 @@ void apic_write(uint32_t offset, uint32_t value)
 
 void apic_hide(bool hidden)
 {
-	enum {
-		TPR = 0x80,
-		SVR = 0xf0,
-		LVT_TIMER = 0x320,
-		LINT0 = 0x350,
-		LINT1 = 0x360,
-		ERROR = 0x370
-	};
-	const uint32_t masked = 1u << 16, ext_int = 7u << 8, nmi = 4u << 8, enabled = 1u << 8;
-
-	for (uint32_t reg = LVT_TIMER; reg <= ERROR; reg += 16)
-		apic_write(reg, masked);
-	apic_write(TPR, hidden ? 0xff : 0); /* what has come and was not taken */
-	apic_write(SVR, hidden ? enabled | 0xff : 0xff);
+	for (uint32_t reg = APIC_LVT_TIMER; reg <= APIC_LVT_ERROR; reg += 16)
+		apic_write(reg, APIC_LVT_MASKED);
+	apic_write(APIC_TPR, hidden ? 0xff : 0); /* what has come and was not taken */
+	apic_write(APIC_SVR, hidden ? APIC_SVR_ENABLE | 0xff : 0xff);
 	if (!hidden)
 		return;
 	if (rdmsr(MSR_APIC_BASE) & APIC_BASE_BSP)
-		apic_write(LINT0, ext_int);
-	apic_write(LINT1, nmi);
+		apic_write(APIC_LVT_LINT0, APIC_LVT_EXTINT);
+	apic_write(APIC_LVT_LINT1, APIC_LVT_NMI);
 }
 
 bool apic_is_x2apic(void)

@@ -11,11 +11,26 @@
 enum {
 	APIC_ID = 0x20,
 	APIC_VERSION = 0x30,
+	APIC_TPR = 0x80,
+	APIC_EOI = 0xb0,
 	APIC_LDR = 0xd0,
 	APIC_DFR = 0xe0,
+	APIC_SVR = 0xf0,
+	APIC_ISR = 0x100, /* eight words, 10h apart */
 	APIC_ICR_LOW = 0x300,
-	APIC_ICR_HIGH = 0x310
+	APIC_ICR_HIGH = 0x310,
+	APIC_LVT_TIMER = 0x320,
+	APIC_LVT_LINT0 = 0x350,
+	APIC_LVT_LINT1 = 0x360,
+	APIC_LVT_ERROR = 0x370,
+	APIC_TIMER_INITIAL = 0x380,
+	APIC_TIMER_DIVIDE = 0x3e0
 };
+
+#define APIC_SVR_ENABLE (1u << 8)
+#define APIC_LVT_NMI    (APIC_MODE_NMI << 8)
+#define APIC_LVT_EXTINT (7u << 8)
+#define APIC_LVT_MASKED (1u << 16)
 
 #define APIC_ICR_VECTOR         0xffu
 #define APIC_ICR_MODE(icr)      ((icr) >> 8 & 7)
