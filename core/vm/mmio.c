@@ -138,6 +138,19 @@ void mmio_unregister(int id)
 	lock_release();
 }
 
+int mmio_set_mode(int id, enum mmio_mode mode)
+{
+	lock_take(cpu_current());
+	int old = mmio_range_set_mode(&ranges, (uint32_t)id, mode), err = old;
+
+	if (old >= 0 && (enum mmio_mode)old != mode)
+		err = mmio_refresh(id);
+	if (err < 0 && old >= 0)
+		mmio_range_set_mode(&ranges, (uint32_t)id, (enum mmio_mode)old);
+	lock_release();
+	return err < 0 ? err : 0;
+}
+
 int mmio_refresh(int id)
 {
 	int err = -ENOENT;

@@ -48,6 +48,8 @@ void mmio_unregister(int id);
  * it is where it was. Context: as mmio_register.
  */
 int mmio_move(int id, gpa_t base);
+/* Give it another mode. 0 or as mmio_refresh(). Context: as mmio_register. */
+int mmio_set_mode(int id, enum mmio_mode mode);
 /*
  * What its `page` says has changed: trap and open pages accordingly. When it returns, no CPU
  * reaches what is newly trapped. 0 or -ENOMEM, -ENOSPC, and then pages may be trapped that need not

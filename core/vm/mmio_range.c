@@ -99,6 +99,18 @@ int mmio_range_move(struct mmio_ranges *set, uint32_t id, uint64_t base)
 	return err;
 }
 
+int mmio_range_set_mode(struct mmio_ranges *set, uint32_t id, enum mmio_mode mode)
+{
+	uint32_t i = index_of(set, id);
+
+	if (i == set->count)
+		return -ENOENT;
+	int old = set->range[i].mode;
+
+	set->range[i].mode = (uint8_t)mode;
+	return old;
+}
+
 const struct mmio_range *mmio_range_at(const struct mmio_ranges *set, uint64_t gpa)
 {
 	uint32_t i = index_behind(set, gpa);

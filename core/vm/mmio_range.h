@@ -75,6 +75,8 @@ int mmio_range_remove(struct mmio_ranges *set, uint32_t id);
 /* Give it another start; it keeps its id. 0 or as mmio_range_add(), -ENOENT; then nothing changes.
  */
 int mmio_range_move(struct mmio_ranges *set, uint32_t id, uint64_t base);
+/* Give it another mode; the one that it had, or -ENOENT. */
+int mmio_range_set_mode(struct mmio_ranges *set, uint32_t id, enum mmio_mode mode);
 /* The range that holds the byte, or NULL. */
 const struct mmio_range *mmio_range_at(const struct mmio_ranges *set, uint64_t gpa);
 /* There are ranges in the page, and all of them allow instructions to run on what is there. */

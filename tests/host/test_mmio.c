@@ -226,6 +226,12 @@ static void test_ranges(void **state)
 	assert_int_equal(mmio_range_move(&set, (uint32_t)c, 0x2020), 0);
 	assert_int_equal(mmio_range_at(&set, 0x2020)->id, c);
 	assert_int_equal(mmio_range_move(&set, 77, 0), -ENOENT);
+	assert_int_equal(mmio_range_set_mode(&set, (uint32_t)c, MMIO_WRITES),
+			 MMIO_READS_AND_WRITES);
+	assert_int_equal(mmio_range_get(&set, (uint32_t)c)->mode, MMIO_WRITES);
+	assert_int_equal(mmio_range_set_mode(&set, (uint32_t)c, MMIO_READS_AND_WRITES),
+			 MMIO_WRITES);
+	assert_int_equal(mmio_range_set_mode(&set, 77, MMIO_WRITES), -ENOENT);
 	assert_int_equal(mmio_range_remove(&set, (uint32_t)a), 0);
 	assert_int_equal(mmio_range_remove(&set, (uint32_t)a), -ENOENT);
 	assert_int_equal(mmio_range_at(&set, 0x2020)->id, c);
