@@ -51,6 +51,7 @@
 #define MSR_SYSENTER_EIP   0x176u
 #define MSR_MCG_CAP        0x179u
 #define MSR_MCG_STATUS     0x17au
+#define MCG_STATUS_MCIP    (UINT64_C(1) << 2)
 #define MSR_DEBUGCTL       0x1d9u
 #define MSR_PAT            0x277u
 #define MSR_X2APIC_ICR     0x830u

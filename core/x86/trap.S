@@ -1,19 +1,26 @@
-/* Exception and NMI entries of the VMM itself. */
+/* Exception, NMI and interrupt entries of the VMM itself. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "core/x86/gprs.inc"
 	.text
 	.altmacro
+/*
+ * Without an error code the stack pointer is 8 bytes off a multiple of 16 (SDM 3A 6.14.2). An external
+ * interrupt has none, whatever its vector is.
+ */
 	.macro trap_entry n, has_error
 trap_entry_\n:
-	.if \has_error == 0
-	pushq	$0
+	.if \has_error
+	testb	$8, %spl
+	jz	1f
 	.endif
+	pushq	$0
+1:
 	pushq	$\n
 	jmp	trap_common
 	.endm
 
 	.set	i, 0
-	.rept	32
+	.rept	256
 	.if i == 8 || (i >= 10 && i <= 14) || i == 17 || i == 21 || i == 29 || i == 30
 	trap_entry %i, 1
 	.else
@@ -39,7 +46,7 @@ trap_common:
 	.balign	8
 trap_entries:
 	.set	i, 0
-	.rept	32
+	.rept	256
 	trap_pointer %i
 	.set	i, i + 1
 	.endr
@@ -73,6 +80,16 @@ wrmsr_safe:
 	movl	$1, %eax
 	ret
 	extable	1b, safe_failed
+
+/* void trap_let_interrupt(void): one interrupt may come. Its handler leaves IF clear. */
+	.globl	trap_let_interrupt
+	.globl	trap_let_interrupt_end
+trap_let_interrupt:
+	sti
+	nop
+	cli
+trap_let_interrupt_end:
+	ret
 
 	.globl	xsetbv_safe
 xsetbv_safe:

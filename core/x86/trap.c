@@ -14,17 +14,22 @@ struct idt_gate {
 	uint32_t offset32, reserved;
 };
 
-extern const uint64_t trap_entries[32];
+#define VECTORS 256
+
+extern const uint64_t trap_entries[VECTORS];
+extern void trap_let_interrupt(void);
+extern const char trap_let_interrupt_end[];
 extern const char cpu_wait_end[];
 extern const struct {
 	uint64_t from, to;
 } section_extable_start[], section_extable_end[];
 
-static struct idt_gate idt[32] __attribute__((aligned(16)));
+static struct idt_gate idt[VECTORS] __attribute__((aligned(16)));
+static volatile int accepted; /* the boot CPU's own */
 
 void trap_init(void)
 {
-	for (unsigned i = 0; i < 32; i++) {
+	for (unsigned i = 0; i < VECTORS; i++) {
 		uint64_t a = trap_entries[i];
 
 		idt[i] = (struct idt_gate){
@@ -48,8 +53,33 @@ void trap_load(void)
 	lidt(&d);
 }
 
+int trap_accept_interrupt(void)
+{
+	accepted = -1;
+	trap_let_interrupt();
+	return accepted;
+}
+
+/*
+ * Nothing that runs there raises an exception, so what comes is an interrupt, whose vector the
+ * guest chooses, below 32 as well. Not an NMI, or what could be one; and the two others that come
+ * from elsewhere tell it themselves.
+ */
+static bool is_interrupt(const struct trap_frame *f)
+{
+	return f->rip > (uintptr_t)trap_let_interrupt &&
+	       f->rip < (uintptr_t)trap_let_interrupt_end && f->vector != VECTOR_NMI &&
+	       !(f->vector == VECTOR_SX && f->error) &&
+	       !(f->vector == VECTOR_MC && rdmsr(MSR_MCG_STATUS) & MCG_STATUS_MCIP);
+}
+
 void trap_handle(struct trap_frame *f)
 {
+	if (is_interrupt(f)) {
+		f->rflags &= ~RFLAGS_IF; /* no other one */
+		accepted = (int)f->vector;
+		return;
+	}
 	if (f->vector == VECTOR_NMI) {
 		if (f->rip >= (uintptr_t)cpu_wait && f->rip < (uintptr_t)cpu_wait_end)
 			f->rip = (uintptr_t)cpu_wait;
