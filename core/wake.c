@@ -16,6 +16,7 @@
 #define NEVER    UINT64_MAX
 /* The boot CPU is told of an earlier time only when it is this much earlier. */
 #define SLACK_US 20
+#define SAID_MAX 32 /* lines in the log */
 /* The timer is tried with wake-ups after TRIAL_US. One must come, not earlier than half of that,
  * before TRIAL_LATE_US are over. */
 #define TRIAL_US      1000u
@@ -34,20 +35,27 @@ static bool proven;
 static uint64_t trial_us; /* when the trial of the timer began; 0: none is under way */
 static uint64_t wakes;
 
+/* A guest that makes it change again and again does not fill the log. */
 static void say(const char *text)
 {
+	static unsigned said;
+
+	if (text == means)
+		return;
 	means = text;
-	log_printf("Wake-up: %s\n", text);
+	if (said < SAID_MAX)
+		log_printf("Wake-up: %s%s\n", text,
+			   ++said < SAID_MAX ? "" : "; no more is said of that");
 }
 
-/* Interrupts of the guest need no trial, a timer does. */
+/* A timer that always has to come is tried. Where interrupts of the guest do as well, what comes
+ * first is good. */
 static void try_timer(uint64_t now)
 {
 	if (proven || failed)
 		return;
 	if (!vmm_ops->wake_is_timer) {
 		proven = true;
-		say("interrupts of the guest");
 	} else if (!trial_us) {
 		trial_us = now;
 	} else if (now - trial_us > TRIAL_LATE_US) {
@@ -72,13 +80,19 @@ static void arm(struct vcpu *v, uint64_t due, uint64_t now)
 	}
 	if (failed)
 		due = NEVER;
-	vmm_ops->wake(v, due == NEVER ? NEVER : due > now ? due - now : 0);
+
+	const char *by = vmm_ops->wake(v, due == NEVER ? NEVER : due > now ? due - now : 0);
+
+	if (due != NEVER && proven)
+		say(by);
 	__atomic_store_n(&armed_us, due, __ATOMIC_RELAXED);
 }
 
 void wake_stop(void)
 {
 	arm(&this_cpu()->vcpu, NEVER, 0);
+	if (vmm_ops->wake_end)
+		vmm_ops->wake_end();
 }
 
 /* Nobody asks any more: as if nobody ever had. */
@@ -117,7 +131,6 @@ void wake_came(void)
 	if (trial_us && clock_us() - trial_us >= TRIAL_US / 2) {
 		trial_us = 0;
 		proven = true;
-		say("VT-x preemption timer");
 	}
 }
 

@@ -11,9 +11,10 @@
  * that can run has its turn within the shortest bound that is asked for. When nobody asks, nothing
  * is armed and no exit is added; the same while no thread is runnable and no timer is set.
  *
- * On VT-x the preemption timer wakes it, which is tried when it is first needed; on AMD-V the
- * guest's own interrupts do, with its idle time spent in the VMM: a guest that computes is late by
- * as much as its interrupts are apart (Documentation/architecture.md).
+ * On VT-x the preemption timer wakes it, which is tried when it is first needed; on AMD-V the timer
+ * of the local APIC, which the guest shares without seeing it, with the guest's idle time spent in
+ * the VMM. Where that cannot be, the guest's own interrupts do, and a guest that computes is late
+ * by as much as these are apart (Documentation/architecture.md).
  */
 
 /*

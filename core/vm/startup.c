@@ -8,6 +8,7 @@
 #include "core/start.h"
 #include "core/string.h"
 #include "core/vm/apicstore.h"
+#include "core/vm/apictimer.h"
 #include "core/vm/emulate.h"
 #include "core/vm/gmem.h"
 #include "core/vm/insn/apicwrite.h"
@@ -53,7 +54,7 @@ static void set_page(uint32_t index, struct apic_page *p)
 
 /* The page at `base` with its trap set; NULL when that cannot be. Under mmio_lock(), or at
  * start-up. */
-static struct apic_page *apic_page_at(uint64_t base)
+static struct apic_page *apic_page_at(uint64_t base, enum mmio_mode mode)
 {
 	static const struct mmio_ops ops = {.read = apic_range_read, .write = apic_range_write};
 	struct apic_page *p = apic_pages, *free = NULL;
@@ -66,8 +67,7 @@ static struct apic_page *apic_page_at(uint64_t base)
 	}
 	/* one for each CPU besides the first: there is a free one */
 	free->base = base;
-	free->id =
-	    mmio_register_pages(GPA(base), PAGE_SIZE, MMIO_WRITES, &ops, free, apic_page_write);
+	free->id = mmio_register_pages(GPA(base), PAGE_SIZE, mode, &ops, free, apic_page_write);
 	if (free->id > 0)
 		return free;
 	free->id = 0;
@@ -82,7 +82,7 @@ static int trap_at(uint32_t index, uint64_t base)
 
 	mmio_lock(this_cpu());
 	old = page_of[index];
-	if (base && !(new = apic_page_at(base)))
+	if (base && !(new = apic_page_at(base, MMIO_WRITES)))
 		err = -ENOSPC;
 	if (!err) {
 		if (new)
@@ -116,7 +116,7 @@ int startup_init(bool has_sipi_exits)
 	}
 	trap_page = true;
 	log_printf("CPU start-up: taken from writes to the interrupt command register\n");
-	if (!apic_page_at(apic_first_base()))
+	if (!apic_page_at(apic_first_base(), MMIO_WRITES))
 		return -ENOMEM;
 	for (uint32_t i = 0; i < cpu_count; i++) {
 		set_page(i, apic_pages);
@@ -124,6 +124,37 @@ int startup_init(bool has_sipi_exits)
 	}
 	apic_pages[0].users = cpu_count;
 	return 0;
+}
+
+bool startup_apic_is_first(void)
+{
+	const struct vcpu *v = &this_cpu()->vcpu;
+
+	return !v->apic_off &&
+	       (v->apic_base & (APIC_BASE_EN | APIC_BASE_EXTD | APIC_BASE_ADDRESS)) ==
+		   (APIC_BASE_EN | apic_first_base()) &&
+	       (trap_page || cpu_count == 1);
+}
+
+/* Lean exits carry out stores to v->apic_page without a look at most registers. */
+int startup_share(bool on)
+{
+	enum mmio_mode mode = on ? MMIO_READS_AND_WRITES : MMIO_WRITES;
+	int err = 0;
+
+	if (trap_page) {
+		err = mmio_set_mode(apic_pages[0].id, mode);
+	} else if (on && !page_of[0]) {
+		page_of[0] = apic_page_at(apic_first_base(), mode);
+		err = page_of[0] ? 0 : -ENOSPC;
+	} else if (!on && page_of[0]) {
+		mmio_unregister(page_of[0]->id);
+		page_of[0]->id = 0;
+		page_of[0] = NULL;
+	}
+	if (!err && trap_page)
+		cpus[0]->vcpu.apic_page = on || !page_of[0] ? 0 : page_of[0]->base;
+	return err;
 }
 
 int startup_wake(void)
@@ -134,6 +165,7 @@ int startup_wake(void)
 		logical[i].ldr = 0;
 		logical[i].dfr = 0xffffffff;
 	}
+	apictimer_forget();
 	apic_wake();
 	if (!trap_page)
 		return 0;
@@ -363,6 +395,8 @@ void startup_take_init(struct vcpu *v)
 	__atomic_store_n(&v->run_state, this_cpu()->index == 0 ? RUN_GUEST : RUN_WAIT_FOR_SIPI,
 			 __ATOMIC_SEQ_CST);
 	__atomic_store_n(&v->init_pending, 0, __ATOMIC_SEQ_CST);
+	if (this_cpu()->index == 0)
+		apictimer_end();
 	state_after_init(v, &s);
 	if (use_icr) {
 		apic_reset();
@@ -424,6 +458,9 @@ void startup_host_init(void)
 int startup_apic_base(struct vcpu *v, uint64_t value)
 {
 	bool watched = (value & APIC_BASE_EN) && !(value & APIC_BASE_EXTD);
+
+	if (this_cpu()->index == 0)
+		apictimer_end();
 	int err =
 	    trap_page ? trap_at(this_cpu()->index, watched ? value & APIC_BASE_ADDRESS : 0) : 0;
 
@@ -436,7 +473,10 @@ static void apic_store(struct vcpu *v, uint32_t offset, uint32_t value)
 {
 	struct cpu *cpu = this_cpu();
 
-	if (offset == APIC_ICR_LOW && startup_icr(v, apic_read(APIC_ICR_HIGH) >> 24, value))
+	if (cpu->index == 0 && apictimer_store(offset, value))
+		return;
+	if (use_icr && offset == APIC_ICR_LOW &&
+	    startup_icr(v, apic_read(APIC_ICR_HIGH) >> 24, value))
 		return;
 	if (offset == APIC_LDR)
 		logical[cpu->index].ldr = value;
@@ -445,14 +485,27 @@ static void apic_store(struct vcpu *v, uint32_t offset, uint32_t value)
 	apic_write(offset, value);
 }
 
+static uint32_t apic_load(const struct apic_page *p, uint32_t offset)
+{
+	uint64_t value = 0;
+	uint32_t own;
+
+	if (this_cpu()->index == 0 && p == page_of[0] && apictimer_load(offset, &own))
+		return own;
+	gmem_phys_read(GPA(p->base + offset), 4, &value);
+	return (uint32_t)value;
+}
+
 /* By an instruction that apic_page_write() does not know. */
 static int apic_range_read(void *arg, uint64_t offset, unsigned size, uint64_t *value)
 {
-	(void)arg;
-	(void)offset;
-	(void)size;
-	(void)value;
-	return -EIO; /* reads do not exit */
+	const struct apic_page *p = arg;
+
+	if (size == 4)
+		*value = apic_load(p, (uint32_t)offset);
+	else
+		gmem_phys_read(GPA(p->base + offset), size, value);
+	return 0;
 }
 
 static void apic_range_write(void *arg, uint64_t offset, unsigned size, uint64_t value)
@@ -468,7 +521,7 @@ static void apic_range_write(void *arg, uint64_t offset, unsigned size, uint64_t
 	}
 }
 
-/* A store to the xAPIC page. Reads of it do not exit. */
+/* A store to the xAPIC page. Reads of it exit only with startup_share(). */
 static enum exit_result apic_page_write(struct vcpu *v, const struct mem_fault *f)
 {
 	uint32_t offset = (uint32_t)(f->gpa.a & PAGE_MASK), value;
@@ -477,7 +530,7 @@ static enum exit_result apic_page_write(struct vcpu *v, const struct mem_fault *
 	size_t n = gmem_fetch(v, bytes);
 
 	/* another CPU's page is for the general service */
-	if (!page_of[this_cpu()->index] ||
+	if (!f->write || !page_of[this_cpu()->index] ||
 	    page_of[this_cpu()->index]->base != align_down(f->gpa.a, PAGE_SIZE))
 		return mmio_fault(v, f);
 	if (f->walk || f->delivery || apicwrite_decode(bytes, n, emulate_mode(v), &w) != 0 ||
@@ -485,7 +538,7 @@ static enum exit_result apic_page_write(struct vcpu *v, const struct mem_fault *
 		return mmio_fault(v, f);
 	value = (uint32_t)(w.reg == INSN_REG_NONE ? w.imm : emulate_gpr(v, w.reg));
 	if (w.op == APICWRITE_XCHG)
-		emulate_set_gpr(v, w.reg, apic_read(offset));
+		emulate_set_gpr(v, w.reg, apic_load(page_of[this_cpu()->index], offset));
 	if (n == sizeof(bytes))
 		apicstore_learn(v, &w, bytes);
 	vmm_ops->advance(v, w.length);

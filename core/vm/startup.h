@@ -44,6 +44,16 @@ void startup_host_init(void);
  * negative errno when the new page cannot be watched. Context: exit handler. */
 int startup_apic_base(struct vcpu *v, uint64_t value);
 
+/* Is the boot CPU's APIC where startup_share() can show its guest another one: an xAPIC, switched
+ * on, where firmware left it? */
+bool startup_apic_is_first(void);
+/*
+ * From now on, or no longer, all of the boot CPU's accesses to the registers of core/vm/apictimer.h
+ * exit. 0, or negative errno, and nothing has changed. Context: its exit handler; no lock held, or
+ * a handler of emulated memory.
+ */
+int startup_share(bool on);
+
 /* Is a message with this ICR one that the VMM carries out itself? */
 static inline bool startup_icr_is_own(uint32_t icr)
 {

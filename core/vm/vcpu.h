@@ -154,7 +154,8 @@ struct vcpu {
 	uint8_t halt_length; /* of that instruction */
 	bool apic_off;       /* the guest has switched its APIC off, which stays on: apic_hide() */
 	uint64_t apic_base;  /* guest's IA32_APIC_BASE as last seen */
-	uint64_t apic_page;  /* where this CPU's xAPIC is, if its writes exit; 0: nowhere */
+	uint64_t apic_page;  /* where this CPU's xAPIC is, if its writes exit and most of them need
+				no look; 0: nowhere */
 	/* its registers in the VMM's address space; NULL: where apic_init() has mapped them */
 	volatile uint32_t *apic_registers;
 

@@ -124,6 +124,11 @@ void apic_forward(uint32_t destination, uint32_t icr_low)
 	apic_send(destination, icr_low);
 }
 
+void apic_send_self(uint32_t vector)
+{
+	apic_send(0, (uint32_t)APIC_TO_SELF << 18 | APIC_ICR_ASSERT | vector);
+}
+
 void apic_send_nmi(uint32_t id)
 {
 	apic_send(id, APIC_MODE_NMI << 8 | APIC_ICR_ASSERT);

@@ -17,6 +17,7 @@ enum {
 	APIC_DFR = 0xe0,
 	APIC_SVR = 0xf0,
 	APIC_ISR = 0x100, /* eight words, 10h apart */
+	APIC_IRR = 0x200,
 	APIC_ICR_LOW = 0x300,
 	APIC_ICR_HIGH = 0x310,
 	APIC_LVT_TIMER = 0x320,
@@ -24,13 +25,17 @@ enum {
 	APIC_LVT_LINT1 = 0x360,
 	APIC_LVT_ERROR = 0x370,
 	APIC_TIMER_INITIAL = 0x380,
+	APIC_TIMER_CURRENT = 0x390,
 	APIC_TIMER_DIVIDE = 0x3e0
 };
 
-#define APIC_SVR_ENABLE (1u << 8)
-#define APIC_LVT_NMI    (APIC_MODE_NMI << 8)
-#define APIC_LVT_EXTINT (7u << 8)
-#define APIC_LVT_MASKED (1u << 16)
+#define APIC_SVR_ENABLE     (1u << 8)
+#define APIC_LVT_VECTOR     0xffu
+#define APIC_LVT_MODE       (7u << 8)
+#define APIC_LVT_NMI        (APIC_MODE_NMI << 8)
+#define APIC_LVT_EXTINT     (7u << 8)
+#define APIC_LVT_MASKED     (1u << 16)
+#define APIC_LVT_TIMER_MODE (3u << 17) /* 0: one-shot */
 
 #define APIC_ICR_VECTOR         0xffu
 #define APIC_ICR_MODE(icr)      ((icr) >> 8 & 7)
@@ -81,5 +86,7 @@ void apic_send(uint32_t destination, uint32_t icr_low);
  * written. Nothing is sent when the APIC is switched off.
  */
 void apic_forward(uint32_t destination, uint32_t icr_low);
+/* Send an interrupt to this CPU. */
+void apic_send_self(uint32_t vector);
 /* Send an NMI to the CPU with this APIC ID. */
 void apic_send_nmi(uint32_t id);

@@ -96,10 +96,14 @@ struct vmm_ops {
 	/*
 	 * From now on this CPU exits by itself (core/wake.h). wake_is_timer: `us` microseconds from
 	 * its next entry, at most, in any state of the guest. Else: with each interrupt of the
-	 * guest, and at once, again and again, while the guest is idle. UINT64_MAX: no more.
+	 * guest, at once, again and again, while the guest is idle, and after `us` microseconds if
+	 * it takes interrupts and the answer says so. UINT64_MAX: no more. Returns what wakes it,
+	 * in words.
 	 */
 	bool wake_is_timer;
-	void (*wake)(struct vcpu *v, uint64_t us);
+	const char *(*wake)(struct vcpu *v, uint64_t us);
+	/* It leaves the VMM, and nothing may be left of that. NULL: wake(UINT64_MAX) does it. */
+	void (*wake_end)(void);
 };
 
 extern const struct vmm_ops vmm_ops_vt, vmm_ops_svm;

@@ -1,5 +1,5 @@
 # The benchmark of exits: a guest micro-kernel with measurements in place of cases, and the product's objects with
-# two VMM calls of the debug image.
+# some VMM calls of the debug image.
 # SPDX-License-Identifier: BSD-3-Clause
 
 BENCH_C    := $(sort $(wildcard tests/bench/*.c))
@@ -17,7 +17,7 @@ $(B)/bench.elf: $(BENCH_OBJS) tests/guest/kernel/guest.lds
 
 -include $(BENCH_OBJS:.o=.d)
 
-BENCH_CALLS := core/vm/mmio_test core/vm/io_test
+BENCH_CALLS := core/vm/mmio_test core/vm/io_test core/wake_test
 BENCH_LINK  := $(filter-out $(BENCH_CALLS:%=$(B)/vmm/%.o),$(VMM_OBJS)) $(BENCH_CALLS:%=$(B)/debug/%.o) $(DEPS_LIBS)
 
 $(B)/bitvisor-bench.elf: $(BENCH_LINK) core/image.lds

@@ -7,6 +7,7 @@ import pytest
 
 from lib import debugimage, facts, guestkernel
 from lib.machine import Machine
+from test_attack import ELF as BENCH
 from test_guest import MACHINES
 
 
@@ -62,6 +63,26 @@ def test_debug_loop():
     options = {"emu": "bochs", "cpus": 2}
     passes("debug-loop-bare", "loop_db", "loops=1", bare=True, **options)
     passes("debug-loop", "loop_db", "loops=1", words=("vmm.startup=icr",), **options)
+
+
+# Machines whose local APIC's timer is the guest's alone, or shared. All but the last count time in instructions.
+TIMERS = {
+    "qemu": ("calls=1 counted=1 mwait=1", {"icount": 0, "cpu": "EPYC,+svm,+npt,-hypervisor,+monitor"}),
+    "bochs-amdv": ("calls=1 counted=1 mwait=1 bound=1000", {"emu": "bochs", "cpu": "ryzen"}),
+    "bochs-vtx": ("calls=1 counted=1 mwait=1 off=1 bound=1000", {"emu": "bochs"}),
+    "qemu-4cpu": ("calls=1", {"cpus": 4}),
+}
+
+
+@pytest.mark.parametrize("place", TIMERS)
+def test_timer_and_wakes(place):
+    """The timer of the local APIC is as without the VMM while that runs when it wants to, and it does in time, whatever the guest does."""
+    words, options = TIMERS[place]
+    report = guestkernel.run(f"timer-{place}", f"case=apic_timer {words}", patience=120, elf=BENCH, **({"emu": "qemu", "mem": 128, "net": "none"} | options))
+    case, means = report.cases["apic_timer"], "VT-x preemption timer" if place == "bochs-vtx" else "timer of the local APIC"
+    known = {"switched off"} if place.startswith("qemu") else set()  # faults.txt
+    assert case.status in ("pass", "fail") and set(case.fails) == known, (case, report.vmm_log[-1000:])
+    assert f"Wake-up: {means}" in report.vmm_log
 
 
 def memory_of_starts(name, kinds, **options):

@@ -284,7 +284,7 @@ static enum exit_result exit_sx(struct vcpu *v)
 	return EXIT_RESUME;
 }
 
-/* Asked for by svm_wake(): the guest takes it behind this. */
+/* Asked for by svm_wake(): the VMM's timer, or an interrupt that the guest takes behind this. */
 static enum exit_result exit_intr(struct vcpu *v)
 {
 	return svm_exit_intr(v);

@@ -7,6 +7,7 @@
 #include "core/mm/pages.h"
 #include "core/string.h"
 #include "core/vm/a20.h"
+#include "core/vm/apictimer.h"
 #include "core/vm/gwalk.h"
 #include "core/vm/mmio.h"
 #include "core/vm/msr.h"
@@ -291,6 +292,7 @@ static void svm_state_set(struct vcpu *v, const struct vcpu_state *s)
 	g->kernel_gs_base = s->kernel_gs_base;
 	b->control.interrupt_shadow = 0;
 	b->control.eventinj = 0;
+	b->control.vintr = 0;
 	if (v->step.active) {
 		v->step.active = false;
 		b->control.intercept[2] = v->step.exceptions;
@@ -402,4 +404,5 @@ const struct vmm_ops vmm_ops_svm = {
     .io_intercept = svm_io_intercept,
     .wait = svm_wait,
     .wake = svm_wake,
+    .wake_end = apictimer_end,
 };

@@ -63,7 +63,7 @@ static inline void svm_intercept(struct vcpu *v, unsigned word, uint32_t bits, b
 }
 
 /* wake.c: the guest's interrupts and its idle time as alarm clock (struct vmm_ops.wake). */
-void svm_wake(struct vcpu *v, uint64_t us);
+const char *svm_wake(struct vcpu *v, uint64_t us);
 enum exit_result svm_exit_intr(struct vcpu *v);
 enum exit_result svm_exit_hlt(struct vcpu *v);
 enum exit_result svm_exit_mwait(struct vcpu *v);

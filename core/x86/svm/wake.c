@@ -1,15 +1,17 @@
-/* AMD-V: the guest's interrupts and its idle time wake the VMM, where no timer can. */
+/* AMD-V: the guest's interrupts, its idle time, and the local APIC's timer wake the VMM. */
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "core/vm/apictimer.h"
 #include "core/vm/emulate.h"
 #include "core/vm/gmem.h"
 #include "core/x86/cpu.h"
 #include "core/x86/svm/svm.h"
 
 /*
- * While this is on, an interrupt that the guest is about to take exits first. The guest then takes
- * it by itself, with the interrupt intercept off. The IRET at the end of its handler, or any other
- * full exit before, switches that on again. HLT exits and stays where it is, so that it exits again
- * and again, until an interrupt or an NMI ends it.
+ * While this is on, an interrupt that the guest is about to take exits first. With the timer of the
+ * local APIC (core/vm/apictimer.h) the VMM acknowledges it, and injects it if it is the guest's.
+ * Without, the guest takes it by itself, with the interrupt intercept off; the IRET at the end of
+ * its handler, or any other full exit before, switches that on again. HLT exits and stays where it
+ * is, so that it exits again and again, until an interrupt or an NMI ends it.
  */
 
 void svm_halt_end(struct vcpu *v)
@@ -20,19 +22,20 @@ void svm_halt_end(struct vcpu *v)
 	svm_advance(v, v->halt_length);
 }
 
-void svm_wake(struct vcpu *v, uint64_t us)
+const char *svm_wake(struct vcpu *v, uint64_t us)
 {
 	struct vmcb_control *c = &svm_vmcb(v)->control;
-	bool on = us != UINT64_MAX;
+	bool on = us != UINT64_MAX, timer = apictimer_wake(us);
 
 	svm_intercept(v, 4, SVM_INTERCEPT_MWAIT, on);
 	svm_intercept(v, 3, SVM_INTERCEPT_HLT, on);
-	if (!on || c->exitcode != SVM_EXIT_INTR)
-		svm_intercept(v, 3, SVM_INTERCEPT_INTR, on);
+	if (!on || timer || c->exitcode != SVM_EXIT_INTR)
+		svm_intercept(v, 3, SVM_INTERCEPT_INTR, on || apictimer_needs_exits());
 	if (!on && v->halted) { /* as behind STI: an interrupt must not hit it before it halts */
 		v->halted = false;
 		c->interrupt_shadow = 1;
 	}
+	return timer ? "timer of the local APIC" : "interrupts of the guest";
 }
 
 void svm_wake_iret(struct vcpu *v)
@@ -41,8 +44,38 @@ void svm_wake_iret(struct vcpu *v)
 		svm_intercept(v, 3, SVM_INTERCEPT_INTR, true);
 }
 
+/*
+ * The guest takes an interrupt that has been acknowledged for it, at once, for it was about to take
+ * one: by EVENTINJ, or as a virtual one (APM 2 15.20, 15.21.4). Each emulator can do one of the
+ * two: QEMU's TCG, which saves no next RIP, at times delivers what EVENTINJ holds a second time,
+ * and Bochs sees a virtual interrupt only when IF changes. Where a virtual one waits still, the new
+ * one has overtaken it, and goes first.
+ */
+static void inject_interrupt(struct vcpu *v, uint8_t vector)
+{
+	struct vmcb_control *c = &svm_vmcb(v)->control;
+
+	if (svm_controls.nrips || c->vintr & SVM_VINTR_IRQ) {
+		svm_inject(v, &(struct event){.vector = vector, .type = EVENT_INTR});
+		return;
+	}
+	svm_halt_end(v);
+	c->vintr = SVM_VINTR_IRQ | SVM_VINTR_IGNORE_TPR | SVM_VINTR_VECTOR(vector);
+	c->clean &= ~SVM_CLEAN_TPR;
+}
+
 enum exit_result svm_exit_intr(struct vcpu *v)
 {
+	int vector = apictimer_accept();
+
+	if (vector >= 0)
+		inject_interrupt(v, (uint8_t)vector);
+	if (vector != APICTIMER_NOT_NOW) {
+		if (!(svm_vmcb(v)->control.intercept[3] & SVM_INTERCEPT_HLT) &&
+		    !apictimer_needs_exits())
+			svm_intercept(v, 3, SVM_INTERCEPT_INTR, false);
+		return EXIT_RESUME;
+	}
 	svm_halt_end(v);
 	svm_intercept(v, 3, SVM_INTERCEPT_INTR, false);
 	if (!v->nmi_blocked) /* else the IRET of an NMI handler may be what is stepped over next */

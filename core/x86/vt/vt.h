@@ -94,7 +94,7 @@ void vt_force_exit(struct vcpu *v);
 
 /* wake.c: the preemption timer as alarm clock (struct vmm_ops.wake), and the guest's MWAIT
  * meanwhile. */
-void vt_wake(struct vcpu *v, uint64_t us);
+const char *vt_wake(struct vcpu *v, uint64_t us);
 enum exit_result vt_exit_mwait(struct vcpu *v);
 /* MWAIT is over, if the guest is in one: at each exit that can end it. */
 void vt_mwait_end(struct vcpu *v);

@@ -24,14 +24,15 @@ static void set_bits(enum vmcs_field field, uint32_t bits, bool on)
 		vt_write(field, new);
 }
 
-void vt_wake(struct vcpu *v, uint64_t us)
+const char *vt_wake(struct vcpu *v, uint64_t us)
 {
+	static const char means[] = "VT-x preemption timer";
 	struct vt_cpu *c = vt_cpu(v);
 	bool on = us != UINT64_MAX;
 	uint64_t ticks;
 
 	if (!on && !c->wakes)
-		return;
+		return means;
 	if (!on)
 		vt_mwait_end(v);
 	c->wakes = on;
@@ -46,6 +47,7 @@ void vt_wake(struct vcpu *v, uint64_t us)
 	if (v->mc_pending) /* vt_force_exit() has asked for the next entry; NMIs are looked at
 			      behind this */
 		vt_write(VMCS_PREEMPTION_TIMER_VALUE, 0);
+	return means;
 }
 
 void vt_mwait_end(struct vcpu *v)
