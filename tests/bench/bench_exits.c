@@ -2,8 +2,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tests/bench/bench.h"
 
-#define TIMES   100u
-#define CR4_TSD BIT(2)
+#define TIMES 100u
 
 static char text[8192];
 static uint64_t call;
@@ -64,8 +63,20 @@ static void tell(void)
 
 GUEST_CASE(bench_exits, "architecture.md: what exits")
 {
-	static const uint32_t msrs[] = {0x174,      0x175,      0x176,      0x277,     0xc0000081,
-					0xc0000082, 0xc0000083, 0xc0000084, 0xc0000102};
+	static const uint32_t msrs[] = {0x174,      0x175,      0x176,      0x277,
+					0xc0000081, 0xc0000082, 0xc0000083, 0xc0000084,
+					0xc0000100, 0xc0000101, 0xc0000102};
+	static const struct {
+		const char *name;
+		uint64_t bit;
+	} cr0_bits[] = {{"MP", CR0_MP},
+			{"EM", CR0_EM},
+			{"TS", CR0_TS},
+			{"WP", CR0_WP},
+			{"AM", CR0_AM}},
+	  cr4_bits[] = {{"VME", CR4_VME}, {"PVI", CR4_PVI},       {"TSD", CR4_TSD},
+			{"DE", CR4_DE},   {"MCE", CR4_MCE},       {"PGE", CR4_PGE},
+			{"PCE", CR4_PCE}, {"OSFXSR", CR4_OSFXSR}, {"OSXMMEXCPT", CR4_OSXMMEXCPT}};
 	uint64_t cr0 = read_cr0(), cr3 = read_cr3(), cr4 = read_cr4(), value;
 
 	if (!word_number("status", 0))
@@ -78,16 +89,18 @@ GUEST_CASE(bench_exits, "architecture.md: what exits")
 		EXITS("RDMSR", 0, rdmsr(msrs[k]));
 		EXITS("WRMSR", 0, wrmsr(msrs[k], value));
 	}
-	EXITS("CR0.TS", 0, write_cr0(i & 1 ? cr0 : cr0 ^ CR0_TS));
-	EXITS("CR0.WP", 0, write_cr0(i & 1 ? cr0 : cr0 ^ CR0_WP));
-	EXITS("CR0.AM", 0, write_cr0(i & 1 ? cr0 : cr0 ^ CR0_AM));
+	value = rdmsr(MSR_EFER);
+	EXITS("RDMSR of EFER", is_intel ? 0 : TIMES, rdmsr(MSR_EFER));
+	EXITS("WRMSR of EFER", TIMES, wrmsr(MSR_EFER, value));
+	for (unsigned k = 0; k < sizeof(cr0_bits) / sizeof(cr0_bits[0]); k++)
+		EXITS(cr0_bits[k].name, 0, write_cr0(i & 1 ? cr0 : cr0 ^ cr0_bits[k].bit));
 	write_cr0(cr0);
 	EXITS("CLTS", 0, __asm__ volatile("clts"));
 	EXITS("CR0 read", 0, read_cr0());
 	EXITS("CR3 read", 0, read_cr3());
 	EXITS("CR3 write", 0, write_cr3(cr3));
-	EXITS("CR4.PGE", 0, write_cr4(i & 1 ? cr4 : cr4 ^ CR4_PGE));
-	EXITS("CR4.TSD", 0, write_cr4(i & 1 ? cr4 : cr4 ^ CR4_TSD));
+	for (unsigned k = 0; k < sizeof(cr4_bits) / sizeof(cr4_bits[0]); k++)
+		EXITS(cr4_bits[k].name, 0, write_cr4(i & 1 ? cr4 : cr4 ^ cr4_bits[k].bit));
 	write_cr4(cr4);
 	EXITS("CR4 read", 0, read_cr4());
 	EXITS("INVLPG", 0, __asm__ volatile("invlpg (%0)" : : "r"(text) : "memory"));

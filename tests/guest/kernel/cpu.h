@@ -49,12 +49,19 @@ enum {
 #define CR0_CD BIT(30)
 #define CR0_PG BIT(31)
 
-#define CR4_DE      BIT(2)
-#define CR4_PSE     BIT(4)
-#define CR4_PAE     BIT(5)
-#define CR4_PGE     BIT(7)
-#define CR4_VMXE    BIT(13)
-#define CR4_OSXSAVE BIT(18)
+#define CR4_VME        BIT(0)
+#define CR4_PVI        BIT(1)
+#define CR4_TSD        BIT(2)
+#define CR4_DE         BIT(3)
+#define CR4_PSE        BIT(4)
+#define CR4_PAE        BIT(5)
+#define CR4_MCE        BIT(6)
+#define CR4_PGE        BIT(7)
+#define CR4_PCE        BIT(8)
+#define CR4_OSFXSR     BIT(9)
+#define CR4_OSXMMEXCPT BIT(10)
+#define CR4_VMXE       BIT(13)
+#define CR4_OSXSAVE    BIT(18)
 
 #define MSR_APIC_BASE      0x1bu
 #define MSR_SYSENTER_CS    0x174u
