@@ -83,7 +83,6 @@ static uint64_t read_cap(void *arg, uint32_t index)
 	return rdmsr(index);
 }
 
-#define MSR_FEATURE_CONTROL     0x3au /* SDM 4 table 2-2; exists with VMX */
 #define FEATURE_CONTROL_LOCK    1u
 #define FEATURE_CONTROL_VMX_SMX 2u
 #define FEATURE_CONTROL_VMX     4u

@@ -11,6 +11,7 @@
 #include "core/x86/apic.h"
 #include "core/x86/clock.h"
 #include "core/x86/cpu.h"
+#include "core/x86/svm/controls.h"
 
 struct msr_policy_env msr_env;
 
@@ -28,6 +29,42 @@ static enum exit_result read_done(struct vcpu *v, uint64_t value)
 	return EXIT_ADVANCE;
 }
 
+/* What the guest finds, where the machine has `value`. */
+static inline uint64_t shown(enum msr_emulation emulation, uint64_t value)
+{
+	switch (emulation) {
+	case MSR_EMU_FEATURE_CONTROL: /* locked; VMX, SMX, SGX off (SDM 3C 24.7) */
+		return (value | 1) & ~UINT64_C(0x7ff06);
+	case MSR_EMU_MISC_ENABLE: /* PEBS unavailable, and BTS */
+		value |= 1 << 12;
+		return features_shown(&guest_features, FEATURE_DS) ? value : value | 1 << 11;
+	case MSR_EMU_PERF_CAPABILITIES: /* SDM 3B 20.8.4: PEBS_TRAP, SAVE_ARCH_REGS, REC_FMT,
+					   BASELINE, METRICS.. */
+		return value & ~UINT64_C(0x14fc0);
+	case MSR_EMU_VM_CR:
+		/* SVMDIS and LOCK; not DPD and R_INIT, which would be the VMM's */
+		return (value & ~UINT64_C(3)) | 0x18;
+	default:
+		return value;
+	}
+}
+
+/* Registers that each CPU of the vendor has, and whose rows emulate what exits. */
+struct msr_value msr_read_lean(uint32_t index)
+{
+	if (msr_env.vendor == CPU_VENDOR_AMD) {
+		if (index == MSR_VM_CR)
+			return (struct msr_value){shown(MSR_EMU_VM_CR, rdmsr(index)), true};
+	} else if (index == MSR_FEATURE_CONTROL) {
+		return (struct msr_value){shown(MSR_EMU_FEATURE_CONTROL, rdmsr(index)), true};
+	} else if (index == MSR_MISC_ENABLE) {
+		return (struct msr_value){shown(MSR_EMU_MISC_ENABLE, rdmsr(index)), true};
+	} else {
+		return mtrr_guest_value(index);
+	}
+	return (struct msr_value){0, false};
+}
+
 static enum exit_result emulate_read(struct vcpu *v, uint32_t index, enum msr_emulation emulation)
 {
 	uint64_t value = 0;
@@ -38,27 +75,7 @@ static enum exit_result emulate_read(struct vcpu *v, uint32_t index, enum msr_em
 		return mtrr_guest_read(index, &value) ? read_done(v, value) : emulate_gp(v);
 	if (!rdmsr_safe(index, &value) && emulation != MSR_EMU_VM_CR)
 		return emulate_gp(v);
-	switch (emulation) {
-	case MSR_EMU_FEATURE_CONTROL: /* locked; VMX, SMX, SGX off (SDM 3C 24.7) */
-		value = (value | 1) & ~UINT64_C(0x7ff06);
-		break;
-	case MSR_EMU_MISC_ENABLE:
-		value |= 1 << 12; /* PEBS unavailable */
-		if (!features_shown(&guest_features, FEATURE_DS))
-			value |= 1 << 11; /* BTS unavailable */
-		break;
-	case MSR_EMU_PERF_CAPABILITIES: /* SDM 3B 20.8.4: PEBS_TRAP, SAVE_ARCH_REGS, REC_FMT,
-					   BASELINE, METRICS.. */
-		value &= ~UINT64_C(0x14fc0);
-		break;
-	case MSR_EMU_VM_CR:
-		/* SVMDIS and LOCK; not DPD and R_INIT, which would be the VMM's */
-		value = (value & ~UINT64_C(3)) | 0x18;
-		break;
-	default:
-		break;
-	}
-	return read_done(v, value);
+	return read_done(v, shown(emulation, value));
 }
 
 enum exit_result msr_read(struct vcpu *v)

@@ -73,6 +73,13 @@ struct msr_verdict {
 	const struct msr_policy *row; /* null: no row, passed by default */
 };
 
+/* What lean exits are answered with, in two registers. Not `known`: ask the code that is not lean.
+ */
+struct msr_value {
+	uint64_t value;
+	bool known;
+};
+
 extern const struct msr_policy msr_policy_table[];
 extern const size_t msr_policy_count;
 

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "core/mm/pgtable.h"
+#include "core/vm/msr_policy.h"
 
 /* Read the machine's MTRRs: those that each CPU's guest begins with. 0 or -ENOMEM. Context: boot
  * CPU, before nested_init(); cpu_count is known. */
@@ -20,8 +21,8 @@ void mtrr_cpu_wake(void);
 uint64_t mtrr_guest_run(uint64_t base, uint64_t end, enum pt_type *type);
 /* The guest reads an MTRR of this CPU's copy. False: #GP. */
 bool mtrr_guest_read(uint32_t index, uint64_t *value);
-/* The same for one of the variable ranges. False: ask the other. Lean. */
-bool mtrr_guest_read_lean(uint32_t index, uint64_t *value);
+/* The same in a lean exit. */
+struct msr_value mtrr_guest_value(uint32_t index);
 /* The guest writes an MTRR of this CPU: types follow, but the VMM's memory stays cached. False:
  * #GP.
  */

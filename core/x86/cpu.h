@@ -43,27 +43,29 @@
 #define RFLAGS_VM    (UINT64_C(1) << 17)
 #define RFLAGS_AC    (UINT64_C(1) << 18)
 
-#define MSR_TSC            0x10u
-#define MSR_APIC_BASE      0x1bu
-#define MSR_MISC_FEATURES  0x140u
-#define MSR_SYSENTER_CS    0x174u
-#define MSR_SYSENTER_ESP   0x175u
-#define MSR_SYSENTER_EIP   0x176u
-#define MSR_MCG_CAP        0x179u
-#define MSR_MCG_STATUS     0x17au
-#define MCG_STATUS_MCIP    (UINT64_C(1) << 2)
-#define MSR_DEBUGCTL       0x1d9u
-#define MSR_PAT            0x277u
-#define MSR_X2APIC_ICR     0x830u
-#define MSR_XSS            0xda0u
-#define MSR_EFER           0xc0000080u
-#define MSR_STAR           0xc0000081u
-#define MSR_LSTAR          0xc0000082u
-#define MSR_CSTAR          0xc0000083u
-#define MSR_SFMASK         0xc0000084u
-#define MSR_FS_BASE        0xc0000100u
-#define MSR_GS_BASE        0xc0000101u
-#define MSR_KERNEL_GS_BASE 0xc0000102u
+#define MSR_TSC             0x10u
+#define MSR_APIC_BASE       0x1bu
+#define MSR_FEATURE_CONTROL 0x3au
+#define MSR_MISC_FEATURES   0x140u
+#define MSR_SYSENTER_CS     0x174u
+#define MSR_SYSENTER_ESP    0x175u
+#define MSR_SYSENTER_EIP    0x176u
+#define MSR_MCG_CAP         0x179u
+#define MSR_MCG_STATUS      0x17au
+#define MCG_STATUS_MCIP     (UINT64_C(1) << 2)
+#define MSR_MISC_ENABLE     0x1a0u
+#define MSR_DEBUGCTL        0x1d9u
+#define MSR_PAT             0x277u
+#define MSR_X2APIC_ICR      0x830u
+#define MSR_XSS             0xda0u
+#define MSR_EFER            0xc0000080u
+#define MSR_STAR            0xc0000081u
+#define MSR_LSTAR           0xc0000082u
+#define MSR_CSTAR           0xc0000083u
+#define MSR_SFMASK          0xc0000084u
+#define MSR_FS_BASE         0xc0000100u
+#define MSR_GS_BASE         0xc0000101u
+#define MSR_KERNEL_GS_BASE  0xc0000102u
 
 #define APIC_BASE_BSP  (UINT64_C(1) << 8)
 #define APIC_BASE_EXTD (UINT64_C(1) << 10)

@@ -618,14 +618,31 @@ static inline bool lean_cpuid(struct vcpu *v, struct vmcb *b)
 	return lean_done(v, b, SVM_EXIT_CPUID, next);
 }
 
+/* Reads of others. */
+static __attribute__((noinline)) bool lean_rdmsr(struct vcpu *v, struct vmcb *b)
+{
+	uint64_t next;
+	struct msr_value m;
+
+	if (b->control.exitinfo1 || !is_plain(b) || !next_rip_known(v, b, CACHE_MSR, &next))
+		return false;
+	m = msr_read_lean((uint32_t)v->gpr[GPR_RCX]);
+	if (!m.known)
+		return false;
+	b->save.rax = (uint32_t)m.value;
+	v->gpr[GPR_RDX] = m.value >> 32;
+	return lean_done(v, b, SVM_EXIT_MSR, next);
+}
+
 /* EFER, read, or written with what it holds: its row emulates both, and nothing comes of it. */
 static __attribute__((noinline)) bool lean_msr(struct vcpu *v, struct vmcb *b)
 {
 	uint64_t efer = b->save.efer & ~EFER_SVME, next;
 
 	audit_svm_exit(v);
-	if ((uint32_t)v->gpr[GPR_RCX] != MSR_EFER || !is_plain(b) ||
-	    !next_rip_known(v, b, CACHE_MSR, &next))
+	if ((uint32_t)v->gpr[GPR_RCX] != MSR_EFER)
+		return lean_rdmsr(v, b);
+	if (!is_plain(b) || !next_rip_known(v, b, CACHE_MSR, &next))
 		return false;
 	if (b->control.exitinfo1) {
 		if ((v->gpr[GPR_RDX] << 32 | (uint32_t)b->save.rax) != efer)

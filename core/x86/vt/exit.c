@@ -669,16 +669,20 @@ static __attribute__((noinline)) uint32_t lean_wrmsr(struct vcpu *v)
 	return lean_done(v, VT_REASON_WRMSR, next);
 }
 
-/* MTRRs of variable ranges, which are the nested tables' here. */
+/* MTRRs, which are the nested tables' here, and others of which bits are hidden. */
 static __attribute__((noinline)) uint32_t lean_rdmsr(struct vcpu *v)
 {
 	uint64_t rip = vt_read(VMCS_GUEST_RIP),
-		 next = rip + vt_read32(VMCS_EXIT_INSTRUCTION_LENGTH), value;
+		 next = rip + vt_read32(VMCS_EXIT_INSTRUCTION_LENGTH);
 
-	if (!is_plain(rip, next) || !mtrr_guest_read_lean((uint32_t)v->gpr[GPR_RCX], &value))
+	if (!is_plain(rip, next))
 		return VT_REASON_RDMSR;
-	v->gpr[GPR_RAX] = (uint32_t)value;
-	v->gpr[GPR_RDX] = value >> 32;
+	struct msr_value m = msr_read_lean((uint32_t)v->gpr[GPR_RCX]);
+
+	if (!m.known)
+		return VT_REASON_RDMSR;
+	v->gpr[GPR_RAX] = (uint32_t)m.value;
+	v->gpr[GPR_RDX] = m.value >> 32;
 	return lean_done(v, VT_REASON_RDMSR, next);
 }
 

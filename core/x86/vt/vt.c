@@ -20,7 +20,6 @@
 #include "core/x86/trap.h"
 #include "core/x86/vt/bochs.h"
 
-#define MSR_FEATURE_CONTROL    0x3au
 #define FEATURE_CONTROL_LOCKED UINT64_C(1)
 #define FEATURE_CONTROL_VMXON  UINT64_C(4) /* outside SMX */
 #define CPUID1_ECX_VMX         (1u << 5)
