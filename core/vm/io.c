@@ -18,7 +18,7 @@
 static struct trap {
 	uint32_t first, end; /* empty: free */
 	io_handler handler;
-	io_lean lean; /* NULL: none */
+	io_lean in, out; /* NULL: none */
 	void *arg;
 } traps[TRAP_MAX];
 static unsigned trap_end; /* behind the last in use */
@@ -31,11 +31,12 @@ static uint64_t bits_kept(unsigned size)
 	return size == 4 ? 0 : UINT64_MAX << 8 * size;
 }
 
-static __attribute__((noinline)) void again_learn(const struct trap *t, const struct io_access *io)
+static __attribute__((noinline)) void again_learn(const struct trap *t, io_lean lean,
+						  const struct io_access *io)
 {
 	struct io_again *a = io_again_place(io->word);
 
-	a->lean = t->lean;
+	a->lean = lean;
 	a->arg = t->arg;
 	a->io = *io;
 	a->keep = io->write ? UINT64_MAX : bits_kept(io->size);
@@ -72,7 +73,8 @@ static struct trap *trap_get(int id)
 	return id > 0 && (unsigned)id <= trap_end && traps[id - 1].end ? &traps[id - 1] : NULL;
 }
 
-int io_trap_lean(uint16_t first, uint16_t count, io_handler handler, io_lean lean, void *arg)
+int io_trap_lean(uint16_t first, uint16_t count, io_handler handler, io_lean in, io_lean out,
+		 void *arg)
 {
 	unsigned i = 0;
 
@@ -82,7 +84,7 @@ int io_trap_lean(uint16_t first, uint16_t count, io_handler handler, io_lean lea
 	while (i < TRAP_MAX && traps[i].end)
 		i++;
 	if (i < TRAP_MAX) {
-		traps[i] = (struct trap){first, (uint32_t)first + count, handler, lean, arg};
+		traps[i] = (struct trap){first, (uint32_t)first + count, handler, in, out, arg};
 		if (i == trap_end)
 			trap_end++;
 		apply(first, traps[i].end);
@@ -93,7 +95,7 @@ int io_trap_lean(uint16_t first, uint16_t count, io_handler handler, io_lean lea
 
 int io_trap(uint16_t first, uint16_t count, io_handler handler, void *arg)
 {
-	return io_trap_lean(first, count, handler, NULL, arg);
+	return io_trap_lean(first, count, handler, NULL, NULL, arg);
 }
 
 void io_untrap(int id)
@@ -157,8 +159,10 @@ static void access(const struct io_access *io, uint32_t *value)
 	for (const struct trap *t = traps, *last = traps + trap_end; t < last; t++) {
 		/* an access may begin below a trapped port and reach it */
 		if (port < t->end && end > t->first) {
-			if (t->lean && !io->string)
-				again_learn(t, io);
+			io_lean lean = io->write ? t->out : t->in;
+
+			if (lean && !io->string)
+				again_learn(t, lean, io);
 			t->handler(t->arg, io, value);
 			mmio_unlock();
 			return;

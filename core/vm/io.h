@@ -32,8 +32,10 @@ int io_trap(uint16_t first, uint16_t count, io_handler handler, void *arg);
 #define IO_LONG UINT64_MAX
 
 typedef uint64_t (*io_lean)(void *arg, const struct io_access *io, uint32_t value);
-/* io_trap() with such a handler. It is not called while an older trap overlaps the access. */
-int io_trap_lean(uint16_t first, uint16_t count, io_handler handler, io_lean lean, void *arg);
+/* io_trap() with such handlers, or NULL. They are not called while an older trap overlaps the
+ * access. */
+int io_trap_lean(uint16_t first, uint16_t count, io_handler handler, io_lean in, io_lean out,
+		 void *arg);
 /* End it; the number is no longer valid. Context: as io_trap. */
 void io_untrap(int id);
 /* Move it to other ports. 0, or -EINVAL, and then it is where it was. Context: as io_trap. */

@@ -23,8 +23,8 @@ static uint64_t nothing_lean(void *arg, const struct io_access *io, uint32_t val
  * handler. RAX: 0, or an error number of include/core/errno.h. */
 static void call_test_io(struct vcpu *v)
 {
-	int id = io_trap_lean((uint16_t)v->gpr[GPR_RCX], 1, nothing,
-			      v->gpr[GPR_RBX] ? nothing_lean : NULL, NULL);
+	io_lean lean = v->gpr[GPR_RBX] ? nothing_lean : NULL;
+	int id = io_trap_lean((uint16_t)v->gpr[GPR_RCX], 1, nothing, lean, lean, NULL);
 
 	v->gpr[GPR_RAX] = id < 0 ? (uint64_t)-id : 0;
 }

@@ -198,7 +198,7 @@ static void find_register(void)
 		const struct pci_ecam *e = &pci_windows[i];
 
 		if (e->segment == 0 && value & PCIEXBAR_ENABLE && e->base == window_base(value)) {
-			f->is_window_register = true;
+			f->is_window_register = f->follows_writes = true;
 			moved = i;
 		}
 	}

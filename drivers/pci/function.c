@@ -21,7 +21,8 @@ static struct {
 	uint8_t boot_bus[256];
 } segments[PCI_WINDOWS + 1];
 static unsigned segment_count;
-static struct function **no_bus[256];
+static struct function *nobody[256]; /* of a bus without functions */
+static struct function **no_bus[256] = {[0 ... 255] = nobody};
 struct function ***pci_ports_bus = no_bus;
 
 void *pci_memory(size_t size)
@@ -58,14 +59,19 @@ static struct function **place(struct pci_address at, bool make)
 		segments[segment_count++].segment = at.segment;
 		if (at.segment == 0)
 			pci_ports_bus = segments[i].bus;
-		for (unsigned bus = 0; bus < 256; bus++)
+		for (unsigned bus = 0; bus < 256; bus++) {
 			segments[i].boot_bus[bus] = (uint8_t)bus;
+			segments[i].bus[bus] = nobody;
+		}
 	}
 	struct function ***bus = &segments[i].bus[at.bus];
 
-	if (!*bus && make)
-		*bus = pci_memory(256 * sizeof(**bus));
-	return *bus ? &(*bus)[at.device << 3 | at.function] : NULL;
+	if (*bus == nobody && make) {
+		struct function **fresh = pci_memory(256 * sizeof(*fresh));
+
+		*bus = fresh ? fresh : nobody;
+	}
+	return *bus != nobody ? &(*bus)[at.device << 3 | at.function] : NULL;
 }
 
 struct function *pci_function_at(struct pci_address at)
@@ -196,6 +202,7 @@ static bool identify(struct function *f, struct pci_address at)
 	pci_bars_read(&f->bars, &config);
 	for (unsigned i = 0; i < PCI_BAR_COUNT; i++)
 		f->boot_bars[i] = f->bars.value[i];
+	f->follows_writes = f->is_window_register || pci_is_bridge(f);
 	if (pci_is_bridge(f))
 		read_bridge(f);
 	return true;

@@ -32,6 +32,7 @@ struct function {
 	bool present;            /* false: taken out while the guest ran */
 	bool reachable;          /* false: the bridge above leads to no bus now */
 	bool is_window_register; /* the host bridge whose register moves a window (ecam.c) */
+	bool follows_writes;     /* it, and bridges: what is written is looked at, whoever has it */
 	struct function *bridge; /* above it; NULL: on a root bus */
 	/* of a bridge */
 	uint8_t secondary, subordinate;
@@ -80,9 +81,7 @@ extern struct function ***pci_ports_bus; /* the buses of segment 0 */
 
 static inline struct function *pci_function_by_ports(uint32_t address)
 {
-	struct function **bus = pci_ports_bus[address >> 16 & 0xff];
-
-	return bus ? bus[address >> 8 & 0xff] : NULL;
+	return pci_ports_bus[address >> 16 & 0xff][address >> 8 & 0xff];
 }
 /* Where it answers now. */
 struct pci_address pci_function_address(const struct function *f);

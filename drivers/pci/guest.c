@@ -261,7 +261,7 @@ bool pci_guest_wants(struct pci_address at, uint16_t offset, bool write)
 
 	if (!f || f->dev.driver || pci_replaceable(f))
 		return true;
-	return write ? f->is_window_register || pci_is_bridge(f) : offset < 4;
+	return write ? f->follows_writes : offset < 4;
 }
 
 uint32_t pci_guest_read(struct pci_address at, uint16_t offset, unsigned size)

@@ -33,14 +33,14 @@ static inline uint32_t pci_id_of(const struct function *f)
  */
 bool pci_guest_wants(struct pci_address at, uint16_t offset, bool write);
 /*
- * A read by ports, with this in the address register, that may be made as the guest made it: after
- * all that the call below would look at, the same would come of it. Lean: see core/vm/io.h.
+ * An access by ports, with this in the address register, that may be made as the guest made it:
+ * after all that the calls below would look at, the same would come of it. Lean: see core/vm/io.h.
  */
-static inline bool pci_guest_passes(uint32_t address, unsigned offset)
+static inline bool pci_guest_passes(uint32_t address, unsigned offset, bool write)
 {
 	const struct function *f = pci_function_by_ports(address);
 
-	if (!f || f->dev.driver ||
+	if (!f || f->dev.driver || (write && f->follows_writes) ||
 	    (address & PCI_ADDRESS_FUNCTION_NUMBER &&
 	     pci_has_shadows(pci_function_by_ports(address & ~PCI_ADDRESS_FUNCTION_NUMBER))))
 		return false;

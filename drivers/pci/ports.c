@@ -24,13 +24,18 @@ static void address_port(void *arg, const struct io_access *io, uint32_t *value)
 		*value = inl(PCI_PORT_ADDRESS);
 }
 
-static uint64_t address_port_lean(void *arg, const struct io_access *io, uint32_t value)
+static uint64_t address_in(void *arg, const struct io_access *io, uint32_t value)
+{
+	(void)arg;
+	(void)value;
+	return pci_is_address_port(io->port, io->size) ? inl(PCI_PORT_ADDRESS) : IO_LONG;
+}
+
+static uint64_t address_out(void *arg, const struct io_access *io, uint32_t value)
 {
 	(void)arg;
 	if (!pci_is_address_port(io->port, io->size))
 		return IO_LONG;
-	if (!io->write)
-		return inl(PCI_PORT_ADDRESS);
 	pci_space_set_guest_address(value);
 	return value;
 }
@@ -64,18 +69,37 @@ static void data_port(void *arg, const struct io_access *io, uint32_t *value)
 	}
 }
 
-/* Reads of functions that no driver has. */
-static uint64_t data_port_lean(void *arg, const struct io_access *io, uint32_t value)
+/* Is it within the register, and may it be made as it is: a function that no driver has? */
+static inline bool data_passes(const struct io_access *io, bool write)
 {
-	(void)value;
 	uint32_t address = pci_space_guest_address();
 	unsigned byte = io->port - (unsigned)PCI_PORT_DATA; /* large: it begins below */
 
+	return byte <= 4u - io->size && address & PCI_ADDRESS_ENABLE &&
+	       pci_guest_passes(address, (address & 0xfc) + byte, write);
+}
+
+static uint64_t data_in(void *arg, const struct io_access *io, uint32_t value)
+{
 	(void)arg;
-	if (io->write || byte > 4u - io->size || !(address & PCI_ADDRESS_ENABLE) ||
-	    !pci_guest_passes(address, (address & 0xfc) + byte))
+	(void)value;
+	if (!data_passes(io, false))
 		return IO_LONG;
 	return io->size == 4 ? inl(PCI_PORT_DATA) : io->size == 2 ? inw(io->port) : inb(io->port);
+}
+
+static uint64_t data_out(void *arg, const struct io_access *io, uint32_t value)
+{
+	(void)arg;
+	if (!data_passes(io, true))
+		return IO_LONG;
+	if (io->size == 4)
+		outl(PCI_PORT_DATA, value);
+	else if (io->size == 2)
+		outw(io->port, (uint16_t)value);
+	else
+		outb(io->port, (uint8_t)value);
+	return value;
 }
 
 int pci_ports_init(void)
@@ -85,9 +109,9 @@ int pci_ports_init(void)
 	extended =
 	    !cpu_is_intel() && rdmsr_safe(MSR_NB_CFG1, &nb_cfg) && nb_cfg & NB_CFG1_CF8_EXTCFG;
 	/* CF9 to CFB stay free: the reset register is there */
-	int err = io_trap_lean(PCI_PORT_ADDRESS, 1, address_port, address_port_lean, NULL);
+	int err = io_trap_lean(PCI_PORT_ADDRESS, 1, address_port, address_in, address_out, NULL);
 
 	if (err > 0)
-		err = io_trap_lean(PCI_PORT_DATA, 4, data_port, data_port_lean, NULL);
+		err = io_trap_lean(PCI_PORT_DATA, 4, data_port, data_in, data_out, NULL);
 	return err < 0 ? err : 0;
 }
