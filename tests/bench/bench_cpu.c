@@ -2,15 +2,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tests/bench/bench.h"
 
-#define MSR_MTRR_PHYSBASE0 0x200u
-#define MSR_MTRRCAP        0xfeu
-#define MSR_MTRR_DEF_TYPE  0x2ffu
-#define MTRR_MASK_V        BIT(11)
-#define MTRR_DEF_TYPE_E    BIT(11)
-#define MTRR_ELSEWHERE     UINT64_C(0xe00000000) /* 56 GiB */
-#define MTRR_IN_RAM        UINT64_C(0x2005000)
-#define CR4_TSD            BIT(2)
-#define CPUID1_XSAVE       BIT(26)
+#define MSR_FEATURE_CONTROL 0x3au
+#define MSR_MISC_ENABLE     0x1a0u
+#define MSR_MTRR_FIX64K     0x250u
+#define MSR_VM_CR           0xc0010114u
+#define MSR_MTRR_PHYSBASE0  0x200u
+#define MSR_MTRRCAP         0xfeu
+#define MSR_MTRR_DEF_TYPE   0x2ffu
+#define MTRR_MASK_V         BIT(11)
+#define MTRR_DEF_TYPE_E     BIT(11)
+#define MTRR_ELSEWHERE      UINT64_C(0xe00000000) /* 56 GiB */
+#define MTRR_IN_RAM         UINT64_C(0x2005000)
+#define CPUID1_XSAVE        BIT(26)
 
 static void measure_cpuid(void)
 {
@@ -25,13 +28,25 @@ static void measure_cpuid(void)
 /* SYSENTER_CS: nobody's business but the guest's. EFER: written with what it holds. */
 static void measure_msrs(void)
 {
-	uint64_t efer = rdmsr(MSR_EFER);
+	uint64_t efer = rdmsr(MSR_EFER), base = rdmsr(MSR_MTRR_PHYSBASE0),
+		 apic = rdmsr(MSR_APIC_BASE);
 
 	BENCH("rdmsr-sysenter-cs", rdmsr(MSR_SYSENTER_CS));
 	BENCH("wrmsr-sysenter-cs", wrmsr(MSR_SYSENTER_CS, 8));
 	BENCH("rdmsr-efer", rdmsr(MSR_EFER));
 	BENCH("wrmsr-efer-same", wrmsr(MSR_EFER, efer));
 	BENCH("rdmsr-mtrr", rdmsr(MSR_MTRR_PHYSBASE0));
+	BENCH("rdmsr-mtrr-fixed", rdmsr(MSR_MTRR_FIX64K));
+	BENCH("rdmsr-mtrr-def-type", rdmsr(MSR_MTRR_DEF_TYPE));
+	BENCH("wrmsr-mtrr-same", wrmsr(MSR_MTRR_PHYSBASE0, base));
+	BENCH("rdmsr-apic-base", rdmsr(MSR_APIC_BASE));
+	BENCH("wrmsr-apic-base-same", wrmsr(MSR_APIC_BASE, apic));
+	if (bench_is_intel()) {
+		BENCH("rdmsr-feature-control", rdmsr(MSR_FEATURE_CONTROL));
+		BENCH("rdmsr-misc-enable", rdmsr(MSR_MISC_ENABLE));
+	} else {
+		BENCH("rdmsr-vm-cr", rdmsr(MSR_VM_CR));
+	}
 }
 
 /*
@@ -71,6 +86,11 @@ static void measure_control_registers(void)
 	BENCH("cr0-ts", write_cr0(i & 1 ? cr0 : cr0 | CR0_TS));
 	BENCH("cr0-wp", write_cr0(i & 1 ? cr0 : cr0 ^ CR0_WP));
 	write_cr0(cr0);
+	if (bench_is_intel()) { /* where they exit */
+		BENCH("cr0-ne", write_cr0(i & 1 ? cr0 : cr0 ^ CR0_NE));
+		BENCH("cr0-cd", write_cr0(i & 1 ? cr0 : cr0 | CR0_CD));
+		write_cr0(cr0);
+	}
 	BENCH("clts", __asm__ volatile("clts"));
 	BENCH("cr3-read", read_cr3());
 	BENCH("cr3-same", write_cr3(cr3));
@@ -100,6 +120,13 @@ static bool pass_by(struct frame *f)
 	return true; /* INT3 is a trap: RIP is behind it */
 }
 
+/* #DB behind an instruction that is stepped over; the next one is not. */
+static bool step_over(struct frame *f)
+{
+	f->rflags &= ~(uint64_t)RFLAGS_TF;
+	return true;
+}
+
 /* A call that does not exist. Without the VMM there is nobody to call: nothing stands in its place.
  */
 static void measure_call(void)
@@ -127,8 +154,14 @@ GUEST_CASE(bench_cpu, "")
 	BENCH("wbinvd", __asm__ volatile("wbinvd" : : : "memory"));
 	BENCH("invd", __asm__ volatile("invd" : : : "memory"));
 	trap_set(VECTOR_BP, pass_by);
+	trap_set(VECTOR_DB, step_over);
 	BENCH("exception-bp", __asm__ volatile("int3"));
+	BENCH("exception-db", __asm__ volatile("pushf; pushf; orl $0x100, (%%rsp); popf; nop; popf"
+					       :
+					       :
+					       : "memory", "cc"));
 	trap_set(VECTOR_BP, NULL);
+	trap_set(VECTOR_DB, NULL);
 	BENCH("exception-ud", __asm__ volatile(TRY("ud2")));
 	BENCH("exception-pf", __asm__ volatile(TRY("movb (%0), %%al")
 					       :

@@ -50,7 +50,7 @@ def test_each_limit_has_its_row():
 
 @pytest.mark.parametrize("net, said", [(100, 0), (101, 0), (102, 1), (None, 1)])
 def test_growth_is_named(net, said):
-    """The comparison itself: one instruction more is noise of the compiler's, more than a hundredth is not."""
+    """The comparison itself: a hundredth more is noise of the compiler's, more is not."""
     rows = {"other": {"net": 0}} | ({"cpuid-0": {"net": net}} if net is not None else {})
     wrong = bench.growth({"cpuid-0": 100, "other": 0}, rows)
     assert len(wrong) == said and all("cpuid-0" in text for text in wrong)
