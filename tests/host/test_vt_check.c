@@ -266,6 +266,9 @@ static void each_rule(void **state)
 	    {MODE_64, "pending debug: reserved bits are set", S(pending_debug), 0x10},
 	    {MODE_64, "pending debug: reserved bits are set", S(pending_debug), 0x20000},
 	    {MODE_64, "the VMCS link pointer is used", S(link_pointer), 0},
+	    {MODE_64, "an MSR list is not empty", S(exit_msr_store), 1},
+	    {MODE_32, "an MSR list is not empty", S(exit_msr_load), 1},
+	    {REAL, "an MSR list is not empty", S(entry_msr_load), 1},
 	    {MODE_32, "a PDPTE has reserved bits set", S(pdpte[1]), 0x2003},
 	    {MODE_32, "a PDPTE has reserved bits set", S(pdpte[2]), UINT64_C(0x8000000001)},
 	};

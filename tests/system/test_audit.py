@@ -20,6 +20,7 @@ BOCHS = [
     ("vmcs-register", "bochs", 1, [], ("test_vmcs", 0), 0, r"VMCS: DR7 63:32 are not 0"),
     ("vmcs-segment", "bochs", 1, [], ("test_vmcs", 1), 0, r"VMCS: TR: the type is no busy TSS"),
     ("vmcs-event", "bochs", 1, [], ("test_vmcs", 2), 0, r"VMCS: the event's type is reserved"),
+    ("vmcs-msr-list", "bochs", 1, [], ("test_vmcs", 3), 0, r"VMCS: an MSR list is not empty"),
     ("no-flush", "bochs", 1, [("test_flush", 1)], ("test_flush", 0), 0, r"1 rights taken from the nested tables are not flushed here"),
 ]
 

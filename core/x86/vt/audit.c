@@ -52,6 +52,9 @@ static void state_read(struct vt_check_state *s)
 	    .event = vt_read32(VMCS_ENTRY_INTERRUPTION_INFO),
 	    .event_error = vt_read32(VMCS_ENTRY_EXCEPTION_ERROR_CODE),
 	    .event_length = vt_read32(VMCS_ENTRY_INSTRUCTION_LENGTH),
+	    .exit_msr_store = vt_read32(VMCS_EXIT_MSR_STORE_COUNT),
+	    .exit_msr_load = vt_read32(VMCS_EXIT_MSR_LOAD_COUNT),
+	    .entry_msr_load = vt_read32(VMCS_ENTRY_MSR_LOAD_COUNT),
 	};
 	for (unsigned i = 0; i < SEG_COUNT; i++) {
 		s->seg[i] = (struct vt_check_seg){
@@ -92,7 +95,7 @@ void vt_audit_entry(struct vcpu *v)
 #include "core/vm/vmcall.h"
 #include "core/vmm_ops.h"
 
-/* For tests: makes the state illegal; RBX 0 a register, 1 a segment, 2 an event. */
+/* For tests: makes the state illegal; RBX 0 a register, 1 a segment, 2 an event, 3 an MSR list. */
 static void call_test_vmcs(struct vcpu *v)
 {
 	v->gpr[GPR_RAX] = 0;
@@ -104,6 +107,9 @@ static void call_test_vmcs(struct vcpu *v)
 		break;
 	case 2:
 		vt_write(VMCS_ENTRY_INTERRUPTION_INFO, VT_EVENT_VALID | 1u << 8);
+		break;
+	case 3:
+		vt_write(VMCS_ENTRY_MSR_LOAD_COUNT, 1);
 		break;
 	default:
 		vt_write(VMCS_GUEST_DR7, vt_read(VMCS_GUEST_DR7) | UINT64_C(1) << 32);

@@ -240,6 +240,8 @@ static const char *check_rest(const struct vt_check_state *s, const struct vt_ch
 		RULE(step != ((s->pending_debug & VT_PENDING_BS) != 0),
 		     "pending debug: BS is not as TF and BTF say");
 	RULE(s->link_pointer != UINT64_MAX, "the VMCS link pointer is used");
+	RULE(s->exit_msr_store || s->exit_msr_load || s->entry_msr_load,
+	     "an MSR list is not empty");
 	for (unsigned i = 0; i < 4; i++) {
 		if (!(s->cr0 & CR0_PG) || !(s->cr4 & CR4_PAE) || is_long(s) ||
 		    !(s->proc2 & VT_PROC2_EPT))

@@ -25,6 +25,7 @@ struct vt_check_state {
 	uint64_t pending_debug, link_pointer;
 	uint64_t pdpte[4];
 	uint32_t event, event_error, event_length; /* VM-entry interruption information... */
+	uint32_t exit_msr_store, exit_msr_load, entry_msr_load; /* counts of the MSR lists */
 };
 
 /* What depends on the CPU. */
@@ -38,6 +39,7 @@ struct vt_check_limits {
 /*
  * The first rule that the state breaks, as a constant text, or NULL. SDM 3C 27.3.1 (guest state)
  * and 27.2.1.3 (event injection), outside SMM. Not looked at: reserved bits of
- * IA32_PERF_GLOBAL_CTRL and of the LBR and PT registers, which depend on the model.
+ * IA32_PERF_GLOBAL_CTRL and of the LBR and PT registers, which depend on the model. Two rules are
+ * the VMM's own: there is no VMCS behind this one, and no exit or entry pays for a list of MSRs.
  */
 const char *vt_check(const struct vt_check_state *s, const struct vt_check_limits *limits);
