@@ -15,7 +15,7 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, os.path.join(TOP, "tests", "system"))
-from lib import checks, facts, guestprogram  # noqa: E402
+from lib import checks, facts, guestprogram, vmstatus  # noqa: E402
 from lib.machine import Machine  # noqa: E402
 
 BUILD = os.path.join(TOP, os.environ.get("B", "build"))
@@ -71,23 +71,18 @@ class Guest:
         self.m = machine
         self.is_amdv = machine.options.emu == "qemu"
         self.log = os.path.join(machine.options.out, "exits.log")
-        guestprogram.install(machine, "status", guestprogram.build("status"))
+        vmstatus.install(machine)
         self.boot = self.exits()  # with those of the few programs that brought it here
         guestprogram.install(machine, "storm", guestprogram.build("storm"))
         self.disk = facts.guest_disk(machine)
 
     def status(self):
         """{key: value} of the VMM's status text."""
-        text = self.m.run(f"/tmp/status {'vmmcall' if self.is_amdv else 'vmcall'}")
-        return dict(line.split("=", 1) for line in text.splitlines())
+        return vmstatus.read(self.m)
 
     def exits(self):
         """{exit: how often on all CPUs}, as the VMM counts them."""
-        total = collections.Counter()
-        for key, value in self.status().items():
-            if found := re.fullmatch(r"exits\.cpu\d+\.(\w+)", key):
-                total[found[1]] += int(value)
-        return total
+        return sum(vmstatus.exits(self.m).values(), collections.Counter())
 
     def interrupts(self):
         """{name: how often on all CPUs} of the guest's own table: LOC timer ticks, RES and CAL messages between CPUs..."""
@@ -137,7 +132,7 @@ def logged_bochs(path, call, counted):
 @contextlib.contextmanager
 def booted(where, name="exits", **more):
     """The guest of a place at its shell: yields (Guest, exits of the boot, those of them that do not repeat); QEMU's as it counts them."""
-    options = where.options | {"words": ("vmm.status=1", *more.pop("words", ()))} | more
+    options = where.options | {"words": (vmstatus.WORD, *more.pop("words", ()))} | more
     m = Machine(f"{name}-{where.name}", **options)
     log = os.path.join(m.options.out, "exits.log")
     if m.options.emu == "qemu":

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from lib import checks, debugimage, facts, guestprogram, monitor, vmcall
+from lib import checks, debugimage, facts, guestprogram, monitor, vmcall, vmstatus
 from lib.edu import ARGUMENTS, KERNEL_ARGS, Edu
 from lib.machine import Machine
 from lib.sleeper import Sleeper
@@ -74,17 +74,23 @@ def test_bare(tmp_path, place):
 
 
 def test_cycles(tmp_path, place, cycles):
-    """Behind each sleep every CPU is under the VMM, whose clock and the guest's go on; disk, network and CPUs work as before."""
+    """Behind each sleep every CPU is under the VMM, whose clock, exit counters and the guest's clock go on; disk, network and CPUs work as before."""
     debugimage.build()
     socket = str(tmp_path / "monitor")
-    with machine("-".join(map(str, place[:3])), socket, place, elf=debugimage.ELF) as m:
+    with machine("-".join(map(str, place[:3])), socket, place, elf=debugimage.ELF, words=(vmstatus.WORD,)) as m:
         m.boot()
         vmcall.install(m)
+        vmstatus.install(m)
         sleeper = Sleeper(m, socket)
         pci, before = facts.pci(m), protection(m)
-        last, last_up = clock(m), seconds(m)[1]
+        last, last_up, exits = clock(m), seconds(m)[1], vmstatus.exits(m)
         for i in range(cycles):
             sleeper.cycle()
+            # each CPU exits on its way back, and no counter began anew
+            exits_then, exits = exits, vmstatus.exits(m)
+            for cpu in range(m.options.cpus):
+                assert sum(exits[cpu].values()) > sum(exits_then[cpu].values()), (cpu, exits_then, exits)
+                assert exits[cpu] >= exits_then[cpu], (cpu, exits_then, exits)
             # a CPU outside of the VMM would get #UD
             now = [clock(m, cpu) for cpu in range(m.options.cpus)]
             assert now == sorted(now) and now[0] > last
