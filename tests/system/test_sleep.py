@@ -15,11 +15,15 @@ from lib.sleeper import Sleeper
 from test_iommu import Iommu
 from test_protect import CONTROL, STACKS, TRY
 from test_timers import CLOCK
+from test_timers import clock as clock_and_hosts
 
 # Firmware, machine, CPUs, kernel. `make check`: every pair of the first three.
 PAIRS = [("bios", "pc", 4, "6.12"), ("bios", "q35", 1, "6.1"), ("uefi-bootopt", "pc", 1, "6.1"), ("uefi-shell", "q35", 4, "6.12")]
 PRODUCT = [(fw, machine, cpus, kernel) for fw in ("bios", "uefi-bootopt") for machine in ("pc", "q35")
            for cpus, kernel in ((1, "6.1"), (4, "6.12"))]
+
+
+RATE = 0.005  # part by which the VMM's clock may be faster or slower than the host's
 
 
 def pytest_generate_tests(metafunc):
@@ -53,6 +57,20 @@ def seconds(m):
     """The guest's time of day and its time since the start."""
     day, up = m.run("date +%s; cut -d' ' -f1 /proc/uptime").split()
     return int(day), float(up)
+
+
+def rate_is_right(m):
+    """The VMM's clock is as fast as the host's. A call is somewhere between its begin and its end; that of the shortest ones is known best."""
+    def reading():
+        return min((clock_and_hosts(m) for _ in range(5)), key=lambda r: r[2])
+
+    first, at, unsure = reading()
+    m.run("sleep 4")
+    last, end, unsure_end = reading()
+    error = (last - first) / 1000000 - (end - at)
+    limit = (unsure + unsure_end) / 2 + RATE * (end - at)
+    print(f"\nthe clock is {error * 1000:.1f} ms off in {end - at:.1f} s, {limit * 1000:.1f} may be")
+    assert abs(error) < limit
 
 
 def works(m):
@@ -100,11 +118,7 @@ def test_cycles(tmp_path, place, cycles):
             last, last_up = clock(m), up
         assert m.vmm_log().count("Suspend to RAM\n") == m.vmm_log().count("Awake\n") == cycles
         assert m.vmm_log().count("(AP)") == (cycles + 1) * (m.options.cpus - 1)
-        # the clock is as fast as before
-        begin = time.monotonic()
-        first = clock(m)
-        m.run("sleep 2")
-        assert abs(clock(m) - first - (time.monotonic() - begin) * 1000000) < 1000000
+        rate_is_right(m)
         assert facts.pci(m) == pci and protection(m) == before
         works(m)
         checks.cpu_hotplug(m)
