@@ -5,7 +5,7 @@ import contextlib
 
 import pytest
 
-from lib import debugimage, vmcall
+from lib import debugimage, vmcall, vmstatus
 from lib.machine import Machine
 
 BOCHS = {"emu": "bochs", "cpus": 1, "mem": 256, "net": "none", "kernel_args": "+quiet"}
@@ -32,7 +32,7 @@ def alone(name, **options):
 
 @contextlib.contextmanager
 def booted(name, emu="qemu", **options):
-    """The same; in Bochs it is the machine of all tests, without options."""
+    """The same; in Bochs it is the machine of all tests, with the status text and without options."""
     if emu == "qemu":
         with alone(name, **options) as m:
             yield m
@@ -42,7 +42,7 @@ def booted(name, emu="qemu", **options):
         end()
     if not _kept:
         debugimage.build()
-        _kept.append(Machine("debug-bochs", elf=debugimage.ELF, **BOCHS).__enter__())
+        _kept.append(Machine("debug-bochs", elf=debugimage.ELF, words=(vmstatus.WORD,), **BOCHS).__enter__())
         vmcall.install(_kept[0].boot())
     try:
         yield _kept[0]
