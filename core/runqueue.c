@@ -35,6 +35,16 @@ int runqueue_take(struct runqueue *q)
 	return id;
 }
 
+int runqueue_oldest(struct runqueue *q)
+{
+	int id;
+
+	spinlock_take(&q->lock);
+	id = runqueue_queued(q) ? q->slot[q->first % RUNQUEUE_SLOTS] : -1;
+	spinlock_release(&q->lock);
+	return id;
+}
+
 void runqueue_ask(struct runqueue *q, uint32_t flag, bool on)
 {
 	spinlock_take(&q->lock);

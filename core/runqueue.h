@@ -46,5 +46,7 @@ static inline uint32_t runqueue_queued(const struct runqueue *q)
 void runqueue_put(struct runqueue *q, unsigned id);
 /* Take the oldest, or -1. What its last runner wrote is seen. Context: as runqueue_put(). */
 int runqueue_take(struct runqueue *q);
+/* The same, and it stays there: another CPU may take it behind this. Context: as runqueue_put(). */
+int runqueue_oldest(struct runqueue *q);
 /* Set or clear one of RUNQUEUE_FLAGS. Context: as runqueue_put(). */
 void runqueue_ask(struct runqueue *q, uint32_t flag, bool on);

@@ -8,6 +8,7 @@
 #include "core/thread_state.h"
 #include "core/timer.h"
 #include "core/wake.h"
+#include "core/x86/clock.h"
 #include "core/x86/cpu.h"
 #include "core/x86/percpu.h"
 
@@ -27,6 +28,8 @@ static struct thread {
 	uint64_t cpu_sp; /* of the CPU that runs it, to switch back to */
 	void (*function)(void *);
 	void *arg;
+	/* Atomic; while wake-ups are asked for: when its last turn began, or it was made to run. */
+	uint64_t since_us;
 	struct thread_use use;
 } threads[THREAD_MAX];
 
@@ -130,6 +133,30 @@ static struct thread *find_slot(uint32_t pages)
 	return best;
 }
 
+static bool is_asked(uint32_t flag)
+{
+	return __atomic_load_n(&thread_queue.work, __ATOMIC_RELAXED) & flag;
+}
+
+/* What a thread waits from, if it has to be told. */
+static uint64_t now_if_asked(void)
+{
+	return is_asked(RUNQUEUE_WAKE) ? clock_us() : 0;
+}
+
+static void put(unsigned slot, uint64_t since_us)
+{
+	__atomic_store_n(&threads[slot].since_us, since_us, __ATOMIC_RELAXED);
+	runqueue_put(&thread_queue, slot);
+}
+
+uint64_t thread_waits_since(void)
+{
+	int slot = runqueue_oldest(&thread_queue);
+
+	return slot < 0 ? UINT64_MAX : __atomic_load_n(&threads[slot].since_us, __ATOMIC_RELAXED);
+}
+
 int thread_new(void (*function)(void *), void *arg, size_t stack, thread_t *thread)
 {
 	uint32_t pages = (uint32_t)(align_up(stack, PAGE_SIZE) / PAGE_SIZE);
@@ -153,7 +180,7 @@ int thread_new(void (*function)(void *), void *arg, size_t stack, thread_t *thre
 		return err;
 	if (thread)
 		*thread = handle_of(t); /* before it runs: it may end at once */
-	runqueue_put(&thread_queue, (unsigned)(t - threads));
+	put((unsigned)(t - threads), now_if_asked());
 	return 0;
 }
 
@@ -169,7 +196,7 @@ void thread_exit(void)
 static void run_turn(int slot)
 {
 	struct thread *t = &threads[slot];
-	uint64_t start = rdtsc(), ticks;
+	uint64_t since_us = now_if_asked(), start = rdtsc(), ticks;
 
 	*cpu_self(BLOCK(slot)) = this_cpu();
 	thread_switch(&t->cpu_sp, t->sp);
@@ -180,7 +207,7 @@ static void run_turn(int slot)
 	/* only now: its registers are saved, so another CPU may run it */
 	switch (thread_state_switched_out(&t->word)) {
 	case THREAD_OUT_QUEUE:
-		runqueue_put(&thread_queue, (unsigned)slot);
+		put((unsigned)slot, since_us);
 		break;
 	case THREAD_OUT_ENDED:
 		thread_state_free(&t->word);
@@ -188,11 +215,6 @@ static void run_turn(int slot)
 	default:
 		break;
 	}
-}
-
-static bool is_asked(uint32_t flag)
-{
-	return __atomic_load_n(&thread_queue.work, __ATOMIC_RELAXED) & flag;
 }
 
 /* A CPU's own code: one turn for the thread that has waited longest. */
@@ -246,7 +268,7 @@ bool thread_wake(thread_t thread)
 
 	switch (thread_state_wake(&threads[slot].word, thread)) {
 	case THREAD_WAKE_QUEUE:
-		runqueue_put(&thread_queue, slot);
+		put(slot, now_if_asked());
 		return true;
 	case THREAD_WAKE_CANCEL:
 		return true;

@@ -72,6 +72,13 @@ static inline void thread_after_exit(void)
 		schedule();
 }
 
+/*
+ * From when the thread that has waited longest waits, by clock_us(): its last turn began then, or
+ * it was made to run. 0: from before somebody asked for wake-ups; UINT64_MAX: none waits. Context:
+ * a CPU's own code.
+ */
+uint64_t thread_waits_since(void);
+
 /* How much a thread has run: for tests and reports. False: there is no such thread. */
 struct thread_use {
 	uint64_t turns;

@@ -112,7 +112,8 @@ void wake_next(void)
 	struct cpu *self = this_cpu();
 	uint64_t now = clock_us(), limit = __atomic_load_n(&bound, __ATOMIC_RELAXED),
 		 armed = __atomic_load_n(&armed_us, __ATOMIC_RELAXED),
-		 due = wake_plan_due(now, limit, runqueue_queued(&thread_queue), timer_next());
+		 due = wake_plan_due(now, limit, runqueue_queued(&thread_queue),
+				     thread_waits_since(), timer_next());
 
 	if (self->index == WAKE_CPU) {
 		if (limit == NEVER)

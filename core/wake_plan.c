@@ -38,15 +38,29 @@ uint64_t wake_plan_bound(const struct wake_plan *p)
 	return shortest;
 }
 
-uint64_t wake_plan_due(uint64_t now, uint64_t bound_us, uint32_t queued, uint64_t timer)
+/*
+ * Until the next turn. The turns of those that wait now are spread, and each comes in time although
+ * threads behind the first one stop: the first one's so early that all others could follow as fast
+ * as that is possible. The last of these steps is what the wake-up itself may take.
+ */
+static uint64_t until_turn(uint64_t bound_us, uint32_t queued, uint64_t waited)
 {
-	uint64_t due = UINT64_MAX, wait;
+	uint64_t others = (uint64_t)queued * WAKE_SHORTEST_US + waited,
+		 left = bound_us > others ? bound_us - others : 0, even = bound_us / queued,
+		 wait = even < left ? even : left;
+
+	return wait < WAKE_SHORTEST_US ? WAKE_SHORTEST_US : wait;
+}
+
+uint64_t wake_plan_due(uint64_t now, uint64_t bound_us, uint32_t queued, uint64_t since,
+		       uint64_t timer)
+{
+	uint64_t due = UINT64_MAX;
 
 	if (bound_us == UINT64_MAX)
 		return UINT64_MAX;
-	if (queued) { /* one turn a wake-up */
-		wait = bound_us / queued;
-		due = now + (wait < WAKE_SHORTEST_US ? WAKE_SHORTEST_US : wait);
+	if (queued) {
+		due = now + until_turn(bound_us, queued, now > since ? now - since : 0);
 		if (due < now)
 			due = UINT64_MAX - 1;
 	}

@@ -25,8 +25,10 @@ bool wake_plan_end(struct wake_plan *p, struct wake *w);
 /* The shortest bound; UINT64_MAX: nobody asks. */
 uint64_t wake_plan_bound(const struct wake_plan *p);
 /*
- * When to wake at the latest, at time `now`: each of `queued` threads gets its turn within the
- * bound, and a timer that is due at `timer` (UINT64_MAX: none) is called then. UINT64_MAX: nothing
- * waits, or nobody asks.
+ * When to wake at the latest, at time `now`: each of `queued` threads, of which the first one waits
+ * since `since`, gets its turn within the bound, and a timer that is due at `timer` (UINT64_MAX:
+ * none) is called then. One turn a wake-up: where these are WAKE_SHORTEST_US apart and that is too
+ * much for so many threads, they are late. UINT64_MAX: nothing waits, or nobody asks.
  */
-uint64_t wake_plan_due(uint64_t now, uint64_t bound_us, uint32_t queued, uint64_t timer);
+uint64_t wake_plan_due(uint64_t now, uint64_t bound_us, uint32_t queued, uint64_t since,
+		       uint64_t timer);

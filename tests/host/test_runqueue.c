@@ -71,7 +71,9 @@ static void test_poll(void **state)
 	runqueue_ask(&q, RUNQUEUE_POLL, true);
 	assert_true(runqueue_has_work(&q));
 	assert_int_equal(runqueue_take(&q), -1);
+	assert_int_equal(runqueue_oldest(&q), -1);
 	runqueue_put(&q, 3);
+	assert_int_equal(runqueue_oldest(&q), 3);
 	runqueue_ask(&q, RUNQUEUE_POLL, true);
 	assert_int_equal(runqueue_take(&q), 3);
 	assert_true(runqueue_has_work(&q));

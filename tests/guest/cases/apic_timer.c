@@ -25,7 +25,18 @@
 #define LONG     2000u /* times SPAN: does not end here */
 
 /* Operations of test_wake. */
-enum { ASK = 1, END = 2, TIMER = 3, THREAD = 4, FORGET = 5, CALLS = 6, WITHIN = 8, WAKES = 11 };
+enum {
+	ASK = 1,
+	END = 2,
+	TIMER = 3,
+	THREAD = 4,
+	FORGET = 5,
+	CALLS = 6,
+	TURNS = 7,
+	CALLS_WITHIN = 8,
+	TURNS_WITHIN = 9,
+	WAKES = 11
+};
 
 static volatile uint32_t timers, others, spurious;
 static uint64_t number; /* of the VMM's call; 0: it is not asked to wake */
@@ -318,19 +329,24 @@ static const struct doing {
 	    {"in MWAIT", waits_deep, "mwait"},
 	    {"with interrupts off", computes_uninterrupted, "off"}};
 
+/* The VMM's timer is called and its thread has its turns, both within the bound. */
 static void vmm_in_time(const struct doing *d, uint64_t bound)
 {
-	uint64_t calls, within;
+	uint64_t calls, calls_within, turns, turns_within;
 
 	if (!word_number(d->word, 0))
 		return;
 	call(FORGET, 0);
 	start(VECTOR, WHILE * span);
 	d->work();
-	within = call(WITHIN, bound < 1000 ? 1000 : bound);
+	calls_within = call(CALLS_WITHIN, bound < 1000 ? 1000 : bound);
 	calls = call(CALLS, 0);
+	turns_within = call(TURNS_WITHIN, bound < 1000 ? 1000 : bound);
+	turns = call(TURNS, 0);
 	CHECK(calls >= 20, "%s: the VMM runs", d->name);
-	CHECK(calls - within <= 1, "%s: in time", d->name); /* one may be between the calls */
+	CHECK(calls - calls_within <= 1, "%s: in time", d->name); /* one may be between the two */
+	CHECK(turns >= 20, "%s: its thread runs", d->name);
+	CHECK(turns - turns_within <= 1, "%s: its thread in time", d->name);
 }
 
 GUEST_CASE(apic_timer, "SDM 3A 11.5.1 and 11.5.4, APM 2 16.4.1")
