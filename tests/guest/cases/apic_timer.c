@@ -2,8 +2,8 @@
  * The local APIC's timer: it ends in time, sends one interrupt for each time that it was started,
  * and its registers read as they were written. With the word calls=1 the VMM wants to run all the
  * while, for which it shares the timer where nothing else wakes it; it has to in time where time is
- * what instructions take (counted=1), in MWAIT (mwait=1) and with interrupts off (off=1), too (bug
- * classes 18 and 29).
+ * what instructions take (counted=1), in MWAIT (mwait=1) and with interrupts off (off=1), too, and
+ * no NMI that the guest sends itself meanwhile is lost or comes twice (bug classes 18, 24 and 29).
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tests/guest/kernel/guest.h"
@@ -38,7 +38,7 @@ enum {
 	WAKES = 11
 };
 
-static volatile uint32_t timers, others, spurious;
+static volatile uint32_t timers, others, spurious, nmis;
 static uint64_t number; /* of the VMM's call; 0: it is not asked to wake */
 
 #define SPAN UINT64_C(1000000) /* of the TSC */
@@ -65,6 +65,13 @@ static bool on_other(struct frame *f)
 	(void)f;
 	others++;
 	apic_write(APIC_EOI, 0);
+	return true;
+}
+
+static bool on_nmi(struct frame *f)
+{
+	(void)f;
+	nmis++;
 	return true;
 }
 
@@ -291,6 +298,36 @@ static void rate(void)
 	CHECK_EQ(others, ROUNDS / 3 * 2, "messages");
 }
 
+/*
+ * NMIs to itself, more than 10 us apart, with interrupts off, on, and in HLT: each comes once, at
+ * once, and no other, whatever interrupts come meanwhile.
+ */
+static void nonmaskable(void)
+{
+	uint32_t wrong = 0, random = 1;
+
+	nmis = 0;
+	for (unsigned n = 0; n < ROUNDS; n++) {
+		uint32_t before = nmis;
+
+		random = random * 1664525 + 1013904223;
+		start(VECTOR, 1 + random % (span / 4));
+		apic_send(0, APIC_ICR_NMI);
+		if (n % 3 == 0)
+			spin(SPAN / 100 + (random >> 8) % (SPAN / 10));
+		else if (n % 3 == 1)
+			run(SPAN / 100 + (random >> 8) % (SPAN / 10));
+		else
+			while (!timers)
+				__asm__ volatile("sti; hlt; cli" : : : "memory");
+		spin(SPAN / 50);
+		wrong += nmis != before + 1;
+	}
+	CHECK_EQ(wrong, 0, "one NMI for each sent");
+	run(4 * SPAN);
+	CHECK_EQ(nmis, ROUNDS, "NMIs");
+}
+
 /* What a guest does while the VMM wants to run: for WHILE, until the timer. */
 #define WHILE 20u
 
@@ -359,6 +396,7 @@ GUEST_CASE(apic_timer, "SDM 3A 11.5.1 and 11.5.4, APM 2 16.4.1")
 	spurious = 0;
 	trap_set(VECTOR, on_timer);
 	trap_set(OTHER, on_other);
+	trap_set(VECTOR_NMI, on_nmi);
 	trap_set(SPURIOUS, on_spurious);
 	apic_write(APIC_SVR, 0x100 | SPURIOUS);
 	apic_write(APIC_TPR, 0);
@@ -382,6 +420,7 @@ GUEST_CASE(apic_timer, "SDM 3A 11.5.1 and 11.5.4, APM 2 16.4.1")
 	registers();
 	interrupts_off();
 	rate();
+	nonmaskable();
 	if (number) {
 		call(FORGET, 0);
 		run(50 * SPAN);
