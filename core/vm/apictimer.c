@@ -268,6 +268,7 @@ void apictimer_forget(void)
 {
 	shared = owes = false;
 	goal = NOTHING;
+	guest.initial = guest.left = guest.returned = 0;
 	startup_share(false);
 }
 

@@ -16,6 +16,8 @@ from test_iommu import Iommu
 from test_protect import CONTROL, STACKS, TRY
 from test_timers import CLOCK
 from test_timers import clock as clock_and_hosts
+from test_wake import APIC, ASK, BOUND, BUSY, CALLS, CALLS_WITHIN, END, FORGET, IDLE, Measured, timer_and_thread
+from test_wake import call as wake_call
 
 # Firmware, machine, CPUs, kernel. `make check`: every pair of the first three.
 PAIRS = [("bios", "pc", 4, "6.12"), ("bios", "q35", 1, "6.1"), ("uefi-bootopt", "pc", 1, "6.1"), ("uefi-shell", "q35", 4, "6.12")]
@@ -122,6 +124,44 @@ def test_cycles(tmp_path, place, cycles):
         assert facts.pci(m) == pci and protection(m) == before
         works(m)
         checks.cpu_hotplug(m)
+
+
+WOKEN = [("bios", "pc", 1, "6.12"), ("bios", "q35", 1, "6.1")]
+WITHOUT_INTERRUPTS = 100000  # microseconds: so long around a sleep the guest has them off, and nothing wakes on AMD-V
+
+
+@pytest.mark.parametrize("where", WOKEN, ids=[w[1] for w in WOKEN])
+def test_woken(tmp_path, where, cycles):
+    """A service that asks to be woken before a sleep is woken behind it, too, within its bound: no exit of the guest's is needed."""
+    debugimage.build()
+    socket = str(tmp_path / "monitor")
+    with machine(f"woken-{where[1]}", socket, where, elf=debugimage.ELF, icount=0, words=(vmstatus.WORD,)) as m:
+        m.boot()
+        vmcall.install(m)
+        vmstatus.install(m)
+        sleeper = Sleeper(m, socket)
+        assert wake_call(m, ASK, BOUND)[0] == 0
+        timer_and_thread(m, True)
+        m.run(IDLE)
+        for _ in range(cycles):
+            wake_call(m, FORGET)
+            sleeper.cycle()
+            m.run("sleep 4")
+            within = wake_call(m, CALLS_WITHIN, BOUND)[1]
+            _, calls, latest = wake_call(m, CALLS)
+            idle, busy = Measured(m, IDLE), Measured(m, BUSY)
+            print(f"\nasleep and 4 s: {calls} calls, {within} in time, {latest} us late at most; idle: {idle}; busy: {busy}")
+            assert calls > 3000 and calls - within < 50 and latest < WITHOUT_INTERRUPTS
+            for did in (idle, busy):
+                assert did.wakes > 50 and did.calls > 50 and did.latest <= BOUND, did
+                assert did.turns > 50 and did.longest <= BOUND, did
+        assert m.vmm_log().count("Awake\n") == cycles
+        assert re.findall(r"Wake-up: (.*)", m.vmm_log())[-1] == APIC
+        timer_and_thread(m, False)
+        wake_call(m, END)
+        m.run(IDLE)
+        assert not Measured(m, IDLE).added
+        works(m)
 
 
 # The disk is the firmware's: on UEFI the loader leaves it alone.
