@@ -1,11 +1,7 @@
 /* Each MSR that can be read is written with its own value: what the host sees must be as without
  * the VMM. */
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "tests/guest/kernel/guest.h"
-
-static const struct {
-	uint32_t first, last;
-} ranges[] = {{0, 0x1fff}, {0xc0000000, 0xc0001fff}, {0xc0010000, 0xc0011fff}};
+#include "tests/guest/kernel/msr.h"
 
 /* Writing has an effect, whatever the value: clocks, microcode, SMIs, the x2APIC's registers. */
 static bool acts(uint32_t msr)
@@ -16,14 +12,14 @@ static bool acts(uint32_t msr)
 
 GUEST_CASE(msr_same, "SDM 4, APM 2 appendix A")
 {
-	for (unsigned r = 0; r < sizeof(ranges) / sizeof(ranges[0]); r++) {
+	for (unsigned r = 0; r < MSR_RANGES; r++) {
 		uint32_t from = 0, count = 0;
 
-		for (uint32_t msr = ranges[r].first; msr <= ranges[r].last + 1; msr++) {
+		for (uint32_t msr = msr_ranges[r].first; msr <= msr_ranges[r].last + 1; msr++) {
 			uint64_t value;
 			bool refused = false;
 
-			if (msr <= ranges[r].last && !acts(msr)) {
+			if (msr <= msr_ranges[r].last && !acts(msr)) {
 				unsigned vector = rdmsr_try(msr, &value);
 
 				if (vector == VECTOR_NONE) {

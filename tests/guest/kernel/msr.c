@@ -2,6 +2,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tests/guest/kernel/msr.h"
 
+const struct msr_numbers msr_ranges[MSR_RANGES] = {
+    {0, 0x1fff}, {0x40000000, 0x400000ff}, {0xc0000000, 0xc0001fff}, {0xc0010000, 0xc0011fff}};
+
+bool msr_moves(uint32_t msr)
+{
+	static const uint32_t list[] = {0x10,  0xe7,  0xe8,  0x309,      0x30a,      0x30b,
+					0x19c, 0x1b1, 0x6e0, 0xc00000e7, 0xc00000e8, 0xc00000e9};
+
+	for (unsigned i = 0; i < sizeof(list) / sizeof(list[0]); i++) {
+		if (list[i] == msr)
+			return true;
+	}
+	return (msr >= 0xc1 && msr <= 0xc8) || (msr >= 0x838 && msr <= 0x839);
+}
+
 SNIPPET(msr_user_write, 64, "wrmsr");
 
 static void write_one(uint32_t msr, uint64_t value, const char *name, bool taken)

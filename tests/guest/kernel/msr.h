@@ -3,6 +3,14 @@
 #pragma once
 #include "tests/guest/kernel/guest.h"
 
+/* What there is of MSRs: Intel's and AMD's ranges, and where hypervisors have theirs. */
+#define MSR_RANGES 4u
+extern const struct msr_numbers {
+	uint32_t first, last;
+} msr_ranges[MSR_RANGES];
+/* Counters and clocks: their values are nothing to compare. */
+bool msr_moves(uint32_t msr);
+
 /* The value gives #GP and changes nothing; nothing is done where the register is not there. */
 void msr_refused(uint32_t msr, uint64_t value, const char *name);
 /* The value is taken and reads back; behind it the register is as before. */
