@@ -34,8 +34,7 @@ def where(name, emulator, fast=False, leave_out=(), words="", config=(), **optio
 QEMU_OUT = [("leave_modes", "QEMU leaves protected mode and paging without #GP"),
             *((name, "QEMU takes reserved bits without #GP and hangs") for name in ("cr3_bits", "cr4_bits")),
             *((name, "QEMU takes paging without protection, and hangs") for name in ("cr_real", "cr_protected")),
-            ("op_tables", "QEMU loads a base that is not canonical, and has no table"),
-            ("smi", "QEMU without SMM runs into what is no handler")]
+            ("op_tables", "QEMU loads a base that is not canonical, and has no table")]
 
 AMDV_OUT = [("leave_modes", "Bochs ends when a guest of AMD-V tries"),
             *((name, "Bochs lets a guest of AMD-V page without protection, and ends") for name in ("cr_real", "cr_protected")),

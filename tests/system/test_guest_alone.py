@@ -8,7 +8,7 @@ import pytest
 from lib import debugimage, facts, guestkernel
 from lib.machine import Machine
 from test_attack import ELF as BENCH
-from test_guest import MACHINES
+from test_guest import EDU, MACHINES
 
 
 def passes(name, case, line, **options):
@@ -56,6 +56,17 @@ def test_apic_off():
     """A CPU whose guest switches its APIC off is interrupted as one that has none, and the VMM still reaches it: the APIC is on."""
     passes("apic-off-bare", "apic_off", "off=1", bare=True, cpus=2)
     passes("apic-off", "apic_off", "off=1 ram=0x100000-0x7fe0000", cpus=2)
+
+
+def test_firmware_smm():
+    """SMIs go to a firmware's handler in SMRAM, of which the guest sees nothing; other machines of QEMU have no SMM."""
+    options = {"emu": "qemu", "mem": 128, "net": "none", "extra": (*EDU, "-machine", "smm=on")}
+    values = []
+    for name, bare in (("firmware-smm-bare", True), ("firmware-smm", False)):
+        cases = guestkernel.run(name, "case=msi_smi,smi", bare=bare, **options).cases
+        assert [cases[case].status for case in ("msi_smi", "smi")] == ["pass", "pass"], cases
+        values.append([cases[case].values for case in ("msi_smi", "smi")])
+    assert values[0] == values[1] == [["SMIs: handler 0, CPU 100"], ["SMIs: handler 0, CPU 1000"]]
 
 
 def test_debug_loop():

@@ -1,7 +1,7 @@
 /* MSIs of a device that nobody mediates, with the delivery modes that are no fixed interrupt: an
  * NMI is the guest's, once; ExtINT, and the reserved modes, among them what a start-up IPI has, do
  * nothing to a CPU that runs; and all CPUs go on, under the VMM (bug class 35). INIT is left out:
- * no emulator has what holds it (VM_CR.R_INIT). */
+ * no emulator has what holds it (VM_CR.R_INIT); SMIs are in msi_smi. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tests/guest/kernel/edu.h"
 
