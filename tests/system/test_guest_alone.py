@@ -1,12 +1,14 @@
 """Cases of the guest micro-kernel that need an image or a machine of their own."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+import glob
+import os
 import re
 
 import pytest
 
 from lib import debugimage, facts, guestkernel
-from lib.machine import Machine
+from lib.machine import TOP, Machine
 from test_attack import ELF as BENCH
 from test_guest import EDU, MACHINES
 
@@ -21,6 +23,20 @@ def test_right_taken_away():
     """A page that becomes emulated is so for another CPU, too, which reads it all the while."""
     debugimage.build()
     passes("stale-right", "stale_right", "calls=1", elf=debugimage.ELF, cpus=2)
+
+
+def test_product_has_no_test_calls():
+    """The product has the calls of the start and the status; those with CONFIG_TEST_CALLS, all called test_..., are the debug image's."""
+    debugimage.build()
+    names = []
+    for path in sorted(path for room in ("boot", "core", "drivers") for path in glob.glob(os.path.join(TOP, room, "**", "*.c"), recursive=True)):
+        with open(path, encoding="utf-8") as f:
+            names += re.findall(r'^VMCALL\("(\w+)"', f.read(), re.M)
+    assert len(names) > 10 and len(names) == len(set(names))
+    for name, elf, expected in (("calls", {}, lambda n: not n.startswith("test_")), ("calls-debug", {"elf": debugimage.ELF}, lambda n: True)):
+        report = passes(name, "vmm_calls", f"names={','.join(names)} ram=0x100000-0x7fe0000", **elf)
+        answers = dict(value.split() for value in report.cases["vmm_calls"].values)
+        assert [n for n in names if answers[n] != "0"] == [n for n in names if expected(n)], answers
 
 
 # What ends or hangs the machine in the middle of a list that goes on, and what has a run of its own.
