@@ -56,7 +56,7 @@ MACHINES = [
 ]
 # The same kernel as a UEFI program, started behind loadvmm.efi: what depends on how the VMM was started, and one of each kind.
 UEFI = where("qemu-uefi", "qemu", leave_out=QEMU_OUT, emu="qemu", fw="uefi-shell", cpus=2, mem=256,
-             words="case=region_*,never_*,walk_*,op_user,op_syscall,modes,exit_state,cpuid_leaves,msr_same,startup*,nmi,mtrr_all")
+             words="case=region_*,never_*,walk_*,op_user,op_syscall,modes,exit_state,cpuid_leaves,msr_same,startup*,nmi,mtrr_all,vmm_leave")
 # Each instruction takes its time, as in Bochs: what comes at an instant.
 COUNTED = where("qemu-counted", "qemu", emu="qemu", cpus=1, mem=128, icount=0,
                 words="counted=1 case=shadow,step,step_popss,nmi,nmi_dr6,ipi_vectors,tpr,tpr_pending")
