@@ -137,8 +137,7 @@ def both_runs(place, as_bare):
     out = [name for name, _ in place.leave_out]
     bare = guestkernel.run(f"guest-{place.name}-bare", place.words, out, bare=True, **options)
     # The kernel finds what the VMM took by what it would have without it.
-    ram = ",".join(f"{a:#x}-{b:#x}" for a, b, kind in bare.memory if kind == 1)
-    words = f"{place.words} ram={ram}" + ("" if as_bare else " status=1")
+    words = f"{place.words} {bare.ram_word}" + ("" if as_bare else " status=1")
     return bare, guestkernel.run(f"guest-{place.name}", words, out, bare=as_bare, words=("vmm.status=1", *place.config), **options)
 
 

@@ -171,6 +171,8 @@ unsigned fuzz_run(void)
 		while (cpu_state(cpu)->work)
 			cpu_relax();
 	}
+	if (cpus_outside())
+		fuzz_error("CPUs outside of the VMM: %#x", cpus_outside());
 	print("fuzz end errors %u\n", errors);
 	return errors;
 }

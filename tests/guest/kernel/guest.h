@@ -252,6 +252,7 @@ struct cpu_state {
 	uint32_t started;  /* times that it came out of its start-up IPI */
 	uint32_t start_cs; /* with this CS */
 	uint32_t beats;    /* counts while it has nothing to do */
+	bool outside;      /* it ran once where the VMM was not */
 };
 
 volatile struct cpu_state *cpu_state(unsigned cpu);

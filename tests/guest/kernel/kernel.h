@@ -48,6 +48,9 @@ void page_init(void);
 /* Give back what page_space() gave. Context: between cases, CR3 is loaded afterwards. */
 void page_reset(void);
 void smp_init(void);
+/* The CPUs (bit N: CPU N) that have been seen outside of the VMM, at a start of theirs or now; 0
+ * without the VMM. One that stands still or is busy is not asked now. Context: CPU 0. */
+uint32_t cpus_outside(void);
 
 /* Word fuzz= of the command line (tests/guest/fuzz): run it; returns the number of errors. */
 unsigned fuzz_run(void);

@@ -273,6 +273,7 @@ static void run(const struct guest_case *c, unsigned results[6])
 		cpus[0].case_stack = 0;
 		page_reset();
 		trap_reset();
+		CHECK_EQ(cpus_outside(), 0, "CPUs outside of the VMM");
 	}
 	if (word_number("sums", 0)) {
 		CHECK(sum, "the VMM's code and constants have a sum");

@@ -8,6 +8,7 @@
 
 static struct cpu_state cpu_states[CPUS_MAX];
 static unsigned count = 1;
+static uint64_t vmm_memory; /* an address in it; 0: there is no VMM */
 
 extern const uint8_t ap_code[], ap_code_end[];
 _Noreturn void ap_main(unsigned index, uint32_t cs); /* ap.S */
@@ -74,11 +75,41 @@ bool cpu_stands(unsigned cpu)
 	return cpu_state(cpu)->beats == before;
 }
 
+/*
+ * A CPU that has left the VMM reads the VMM's memory, where the guest has ones, and has its own
+ * CPUID, in which the VMM hides VMX and SVM (SDM 2A, APM 3 E.4.2).
+ */
+static void look(void *arg)
+{
+	struct cpu_state *s = arg;
+
+	if (vmm_memory && (*(volatile uint64_t *)(uintptr_t)vmm_memory != REGION_ONES ||
+			   (cpuid(1, 0).ecx & BIT(5)) || (cpuid(0x80000001, 0).ecx & BIT(2))))
+		s->outside = true;
+}
+
+uint32_t cpus_outside(void)
+{
+	uint32_t found = 0;
+
+	for (unsigned cpu = 0; vmm_memory && cpu < count; cpu++) {
+		struct cpu_state *s = &cpu_states[cpu];
+
+		if (cpu == 0)
+			look(s);
+		else if (!__atomic_load_n(&s->work, __ATOMIC_ACQUIRE) && cpu_beats(cpu))
+			cpu_call(cpu, look, s);
+		found |= (uint32_t)s->outside << cpu;
+	}
+	return found;
+}
+
 void ap_main(unsigned index, uint32_t cs)
 {
 	struct cpu_state *s = &cpu_states[index];
 
 	trap_init(index);
+	look(s);
 	s->start_cs = cs;
 	s->work = NULL;
 	__atomic_add_fetch(&s->started, 1, __ATOMIC_RELEASE);
@@ -117,7 +148,9 @@ void cpu_copy_start(uint32_t page)
 void smp_init(void)
 {
 	unsigned wanted = madt_cpus();
+	uint64_t end;
 
+	vmm_memory = memory_missing(&end);
 	if (apic_read(APIC_ID) >> 24 != 0)
 		return; /* numbers are APIC IDs, and this CPU is 0 */
 	apic_write(APIC_SVR, 0x1ff);

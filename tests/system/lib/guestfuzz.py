@@ -94,11 +94,6 @@ def run(name, words, patience, **options):
     return result
 
 
-def ram_word(memory):
-    """The word by which the kernel finds the VMM's memory: what RAM there is without it."""
-    return "ram=" + ",".join(f"{a:#x}-{b:#x}" for a, b in memory)
-
-
 def first_difference(bare, vmm):
     """(cpu, last checkpoint where both agreed, first where they do not), or None."""
     found = []
@@ -177,7 +172,7 @@ def compare(name, seed, ops, patience, kinds="", as_bare=False, **options):
         if not bare.ended:
             wrong.append(stopped(name + "-bare", words, patience, bare, ops, ops // 64 + 1, bare=True, **options))
         return Verdict(wrong + [repeat(seed, ops, kinds, **options)], bare, Run())
-    words += " " + ram_word(bare.memory)
+    words += " " + guestkernel.ram_word(bare.memory)
     vmm = run(name, words, patience, bare=as_bare, **options)
     wrong = [t for t in (vmm.trouble.strip(), *vmm.errors) if t]
     if not vmm.ended:

@@ -40,6 +40,15 @@ class Report:
     folder: str     # logs
     exits: collections.Counter  # name -> how many, of all CPUs: what the VMM has counted, with status=1
 
+    @property
+    def ram_word(self):
+        return ram_word([(a, b) for a, b, kind in self.memory if kind == 1])
+
+
+def ram_word(ranges):
+    """The word by which the kernel finds the VMM's memory: what RAM there is without it, [(first byte, byte behind)]."""
+    return "ram=" + ",".join(f"{a:#x}-{b:#x}" for a, b in ranges)
+
 
 def parse(text, cases):
     """Take the lines of one run into `cases`; returns the case that has begun and not ended."""
