@@ -17,13 +17,13 @@ import tempfile
 import time
 
 import coverage
+import run
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ELF = os.path.join(TOP, "build", "bitvisor-coverage.elf")
 RUNS = os.path.join(TOP, "build", "coverage-target", "runs")  # the counters of one machine each
-# It has what these have, the calls for tests included.
-REPLACES = ("bitvisor.elf", "bitvisor-debug.elf", "bitvisor-bench.elf")
-SWITCH = "BITVISOR_COVERAGE"  # in the environment: machines run it and leave their counters
+# It has what these have, the calls for tests included: where it is the product's replacement, it is theirs as well.
+REPLACES = ("bitvisor-debug.elf", "bitvisor-bench.elf")
 
 # gcc/gcov-io.h of gcc 12: words of 32 bits, lengths in bytes
 GCDA_MAGIC = 0x67636461
@@ -90,12 +90,12 @@ class Image:
 # ---- machines ----
 
 def wanted():
-    return bool(os.environ.get(SWITCH))
+    return run.ELF == ELF
 
 
 def prepare(o):
     """Make a machine leave its counters: `o` (run.Options) gets the image, and memory that can be read behind its end."""
-    if o.bare or os.path.basename(o.elf) not in REPLACES:
+    if o.bare or o.elf != ELF and os.path.basename(o.elf) not in REPLACES:
         return None
     o.elf = ELF
     if o.emu != "qemu":

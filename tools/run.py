@@ -25,6 +25,10 @@ sys.path.insert(0, os.path.join(TOP, "boot", "media"))
 import media  # noqa: E402
 
 BUILD = os.path.join(TOP, "build")
+PRODUCT = "bitvisor"
+# The image that machines run where nothing else is asked for. A whole run of the tests may put another of build/ in the product's place.
+IMAGE = os.environ.get("BITVISOR_IMAGE") or PRODUCT
+ELF = os.path.join(BUILD, IMAGE + ".elf")
 OVMF_CODE = "/usr/share/OVMF/OVMF_CODE_4M.fd"
 OVMF_VARS = "/usr/share/OVMF/OVMF_VARS_4M.fd"
 FIRMWARES = ("bios", "uefi-bootopt", "uefi-shell", "uefi-iso")
@@ -45,7 +49,7 @@ class Options:
     cpu: str = ""               # the emulator's CPU model
     bare: bool = False          # without the VMM, on the same machine
     vmm_as: str = "cd"          # medium that carries the VMM: cd, usb-disk
-    elf: str = os.path.join(BUILD, "bitvisor.elf")
+    elf: str = ELF
     loadvmm: str = os.path.join(BUILD, "loadvmm.efi")
     conf: str = os.path.join(TOP, "bitvisor.conf")
     words: tuple = ()           # configuration, key=value, beyond the file

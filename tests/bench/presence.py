@@ -12,8 +12,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 import workloads  # noqa: E402
 from workloads import BUILD, RESULTS, Machine  # noqa: E402
+from lib.machine import ELF as VMM  # noqa: E402
 
-VMM = os.path.join(BUILD, "bitvisor.elf")
 PLUGIN = os.path.join(BUILD, "qemuexits.so")
 IMAGE_VIRT, IMAGE_PHYS = 0xFFFFFFFF80000000, 0x200000  # core/image.lds
 START_MOST = 200_000_000

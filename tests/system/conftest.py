@@ -11,7 +11,7 @@ import pytest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import rows  # noqa: E402
 from lib import debugimage, debugmachine, facts  # noqa: E402
-from lib.machine import LOGS, Machine  # noqa: E402
+from lib.machine import LOGS, Machine, run  # noqa: E402
 
 
 def pytest_addoption(parser):
@@ -64,6 +64,8 @@ def pytest_collection_modifyitems(items):
     for item in items:
         name = "test_loader" if item.module.__name__ == "test_loader" else shared_machine(item) or item.nodeid
         item.add_marker(pytest.mark.xdist_group(name))
+        if run.IMAGE != run.PRODUCT and item.get_closest_marker("product"):
+            item.add_marker(pytest.mark.skip(reason=f"measures the product, and {run.IMAGE} is in its place"))
 
 
 @pytest.hookimpl(trylast=True)  # behind the fixtures that use it

@@ -6,9 +6,8 @@ import re
 import pytest
 
 from lib.machine import Machine
-from test_loader import LOADER, ROOT, built, fat, script, sections  # noqa: F401
+from test_loader import ELF, LOADER, built, fat, script, sections  # noqa: F401
 
-ELF = ROOT / "build" / "bitvisor.elf"
 # OVMF without fw_cfg waits some time for devices that are not there; the shell counts down, too.
 TIMEOUT = 500
 

@@ -2,14 +2,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import time
-from pathlib import Path
 
 import pytest
 
-from lib.machine import TOP
-from test_loader import LOADER, built, fat, field, machine  # noqa: F401
+from test_loader import ELF, LOADER, built, fat, field, machine  # noqa: F401
 
-ELF = Path(TOP, "build", "bitvisor.elf")
 DOWN, ENTER = "\x1b[B", "\r"
 PATH = "\\EFI\\tools\\os.efi"
 

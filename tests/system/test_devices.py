@@ -4,12 +4,15 @@
 import os
 import sys
 
+import pytest
+
 from lib.machine import TOP
 
 sys.path.insert(0, os.path.join(TOP, "tests", "bench"))
 import devices  # noqa: E402
 
 
+@pytest.mark.product
 def test_monitored():
     """Each of them works with as few exits as it has registers to touch, none of which is decoded anew each time."""
     loads = [load for load in devices.LOADS if load.name in devices.MOST]

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from lib import checks, facts, grubdisk
-from lib.machine import LOGS, TOP
+from lib.machine import ELF, LOGS, TOP
 from lib.screen import ScreenMachine
 
 MIB = 1 << 20
@@ -147,7 +147,7 @@ def test_ipxe(guest):
 @pytest.mark.parametrize("command", ["multiboot", "multiboot2"])
 def test_only_disk(guest, command):
     """The VMM starts from the only disk and starts that disk again, by each Multiboot version; words arrive."""
-    m, grub = guest(f"only-disk-{command}", {"bitvisor.elf": os.path.join(TOP, "build", "bitvisor.elf")}, bare=True, mem=128)
+    m, grub = guest(f"only-disk-{command}", {"bitvisor.elf": ELF}, bare=True, mem=128)
     before = ram(grub)
     grub.command(f"{command} (hd0,msdos1)/bitvisor.elf vmm.serial=com2 vmm.memory=20")
     grub.start("boot")

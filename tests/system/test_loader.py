@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from lib import machine as machines
+
 ROOT = Path(__file__).resolve().parents[2]
 LOADER = ROOT / "build" / "loadvmm.efi"
+ELF = Path(machines.ELF)  # the VMM itself; most tests here have a stand-in
 OVMF = Path("/usr/share/OVMF")
 AMD, INTEL = "EPYC,+svm,+npt", "Skylake-Client"
 TIMEOUT = 90

@@ -9,9 +9,8 @@ import pytest
 import rows
 from lib import facts
 from lib.machine import Machine
-from test_loader import LOADER, ROOT, built, check_good, fat, field, machine, script, sections, starts  # noqa: F401
+from test_loader import ELF, LOADER, built, check_good, fat, field, machine, script, sections, starts  # noqa: F401
 
-ELF = ROOT / "build" / "bitvisor.elf"
 MASTER = 4  # of the command register
 # With bootindex the firmware does not try to boot from the network before it starts its shell.
 NICS = ["-device", "e1000e,addr=3,id=n0", "-device", "e1000e,addr=4,id=n1"]

@@ -5,9 +5,7 @@ import re
 
 import pytest
 
-from test_loader import LOADER, ROOT, built, fat, machine, script, sections  # noqa: F401
-
-ELF = ROOT / "build" / "bitvisor.elf"
+from test_loader import ELF, LOADER, built, fat, machine, script, sections  # noqa: F401
 
 
 def said(output, word="MPTEST"):

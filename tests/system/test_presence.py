@@ -4,12 +4,15 @@
 import os
 import sys
 
+import pytest
+
 from lib.machine import TOP
 
 sys.path.insert(0, os.path.join(TOP, "tests", "bench"))
 import presence  # noqa: E402
 
 
+@pytest.mark.product
 def test_presence():
     found = presence.measure("test-presence")
     print(found)

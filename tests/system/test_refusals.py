@@ -9,12 +9,11 @@ import pytest
 from lib import checks, grubdisk
 from lib.machine import Machine, run
 from lib.screen import ScreenMachine, squeeze
-from test_loader import LOADER, ROOT, built, fat, machine, reserved_pages, script, sections  # noqa: F401
+from test_loader import ELF, LOADER, built, fat, machine, reserved_pages, script, sections  # noqa: F401
 from test_panic import screen_text
 
 media = run.media
 MIB = 1 << 20
-ELF = ROOT / "build" / "bitvisor.elf"
 NOT_STARTED = "BitVisor is not started: "
 QUESTION = "Press c to continue without BitVisor, r to reboot. After 30 seconds: {} (vmm.on_error)."
 # An instruction takes a microsecond: 30 seconds pass in a few, and TSC, timer and clock agree on them.

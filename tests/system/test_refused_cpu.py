@@ -7,12 +7,11 @@ from pathlib import Path
 import pytest
 
 from lib import checks, debugimage, facts
-from lib.machine import TOP, Machine
+from lib.machine import Machine
 from lib.screen import ScreenMachine, squeeze
-from test_loader import LOADER, built, fat, machine, reserved_pages, script, sections  # noqa: F401
+from test_loader import ELF, LOADER, built, fat, machine, reserved_pages, script, sections  # noqa: F401
 from test_mp import check_bare, said
 
-ELF = Path(TOP, "build", "bitvisor.elf")
 
 # A boot sector: starts the other CPUs by INIT and start-up IPI, and says on COM1 how many came, and of the boot CPU and of
 # those with APIC ID 1 and 2 whether they show VT-x (V), AMD-V (A) or neither (-); a blank: did not come.

@@ -13,6 +13,7 @@ sys.path.insert(0, os.path.join(TOP, "tools"))
 import coverage_target  # noqa: E402
 import run  # noqa: E402
 
+ELF = run.ELF  # the VMM's image, for disks that tests make
 LOGS = os.path.join(TOP, "build", "test-logs")
 # Seconds from power-on to the guest's shell that a slow host may take, by emulator.
 BOOT_TIMEOUT = {"qemu": 180, "bochs": 400}
