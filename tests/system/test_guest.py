@@ -60,9 +60,13 @@ UEFI = where("qemu-uefi", "qemu", leave_out=QEMU_OUT, emu="qemu", fw="uefi-shell
 # Each instruction takes its time, as in Bochs: what comes at an instant.
 COUNTED = where("qemu-counted", "qemu", emu="qemu", cpus=1, mem=128, icount=0,
                 words="counted=1 case=shadow,step,step_popss,nmi,nmi_dr6,ipi_vectors,tpr,tpr_pending")
+# Several of them: time is what all CPUs do together, 1 ns for an instruction, so 10 us are between two NMIs that must both come.
+COUNTED_CPUS = where("qemu-counted-4cpu", "qemu", emu="qemu", cpus=4, mem=128, icount=0,
+                     words="nmi_apart=10000 case=nmi_kicks,nmi_storm_*")
 # Several CPUs with VT-x: what they do to each other. Bochs loses a CPU behind an INIT exit, hence the key.
+# There each CPU does 50 instructions in a microsecond.
 VTX_CPUS = where("bochs-vtx-4cpu", "bochs-vtx", emu="bochs", cpus=4, mem=128, config=("vmm.startup=icr",),
-                 words="counted=1 case=startup*,start_*,nmi*,code_race,region_smp,region_mtrr_cpus,tlb_other,mtrr_all,tsc,ipi_vectors,apic_base,"
+                 words="counted=1 nmi_apart=500 case=startup*,start_*,nmi*,code_race,region_smp,region_mtrr_cpus,tlb_other,mtrr_all,tsc,ipi_vectors,apic_base,"
                        "apic_forms,apic_id,cpuid_mirror,msr_tsc_aux")
 FAULTS = os.path.join(TOP, "tests", "guest", "faults.txt")
 
@@ -220,6 +224,11 @@ def test_uefi(request):
 def test_counted(request):
     """With time that is counted."""
     assert len(chosen_run(COUNTED, request)) == 8
+
+
+def test_counted_cpus(request):
+    """NMIs 10 us apart come all, whatever the CPU that gets them does, and the VMM."""
+    assert len(chosen_run(COUNTED_CPUS, request)) == 5
 
 
 def test_vtx_cpus(request):

@@ -124,8 +124,14 @@ void ldt_load(uint64_t base);
 
 /* ---- NMIs ---- */
 
+/* Ticks of the TSC that two NMIs are apart which must both come: word nmi_apart=, for machines
+ * where instructions take their time; 0: elsewhere. */
+uint64_t nmi_apart(void);
+/* Wait as long. */
+void nmi_wait(uint64_t ticks);
 /*
- * CPUs 0 and 2 send NMIs to `target`, which does f() all the while, never two before it has gone
- * on: each must come.
+ * CPUs 0 and 2 send NMIs to `target`, which does f() all the while. First never two within that
+ * time, or else before it has gone on: each must come. Then several at once: one of them must come,
+ * and never more than were sent.
  */
 void nmi_storm(unsigned target, void (*f)(void));
