@@ -23,7 +23,7 @@ class Where:
     options: tuple
     leave_out: tuple = ()  # cases that end or hang the machine bare as well: (name, reason)
     fast: bool = False
-    words: str = ""  # for the kernel; v86=0, intinfo=0: Bochs' AMD-V has faults there (Documentation/emulators.md)
+    words: str = ""  # for the kernel; v86=0, intinfo=0, tf=0: Bochs' AMD-V has faults there (Documentation/emulators.md)
     config: tuple = ()  # words of the VMM's configuration
 
 
@@ -40,7 +40,7 @@ AMDV_OUT = [("leave_modes", "Bochs ends when a guest of AMD-V tries"),
             *((name, "Bochs lets a guest of AMD-V page without protection, and ends") for name in ("cr_real", "cr_protected")),
             *((name, "Bochs ends when a guest of AMD-V exits from V86 mode") for name in ("io_port", "modes")),
             *((name, "Bochs leaves the single-step trap pending over #VMEXIT: it hits the VMM")
-              for name in ("step", "step_modes", "step_popss", "step_rep"))]
+              for name in ("step_modes", "step_popss", "step_rep"))]
 
 # A frame buffer that a BAR moves: memory that the VMM has not mapped yet (tests/guest/kernel/fresh.c).
 BOCHS_VGA = ("pci: enabled=1, chipset=i440fx, slot1=pcivga",)
@@ -51,7 +51,7 @@ MACHINES = [
     where("qemu-4cpu", "qemu", leave_out=QEMU_OUT, emu="qemu", cpus=4, mem=128, extra=EDU,
           cpu="EPYC,+svm,+npt,-hypervisor,+umip,+pku"),
     where("bochs-vtx", "bochs-vtx", words="counted=1", emu="bochs", cpus=1, mem=128, extra=BOCHS_VGA),
-    where("bochs-amdv", "bochs-amdv", leave_out=AMDV_OUT, words="counted=1 v86=0 intinfo=0", emu="bochs", cpus=1, mem=128, cpu="ryzen",
+    where("bochs-amdv", "bochs-amdv", leave_out=AMDV_OUT, words="counted=1 v86=0 intinfo=0 tf=0", emu="bochs", cpus=1, mem=128, cpu="ryzen",
           extra=BOCHS_VGA),
 ]
 # The same kernel as a UEFI program, started behind loadvmm.efi: what depends on how the VMM was started, and one of each kind.

@@ -37,13 +37,6 @@ static const struct opcode {
     {"rdpru", 3, {0x0f, 0x01, 0xfd}, 0x80000008, 1, 4},
 };
 
-static bool is_shown(const struct opcode *o)
-{
-	struct cpuid r = cpuid(o->leaf, 0);
-
-	return o->leaf && (o->reg == 1 ? r.ebx : o->reg == 2 ? r.ecx : r.edx) >> o->bit & 1;
-}
-
 GUEST_CASE(op_newer, "SDM 2, each instruction; APM 3")
 {
 	static const enum mode modes[] = {MODE_64,   MODE_USER64, MODE_32,   MODE_16,
@@ -54,7 +47,7 @@ GUEST_CASE(op_newer, "SDM 2, each instruction; APM 3")
 			const struct opcode *o = &opcodes[i];
 			struct snippet s = {.mode = modes[m], .in = {.rbx = 0x100}};
 
-			if (is_shown(o))
+			if (o->leaf && cpuid_shows(o->leaf, o->reg, o->bit))
 				continue;
 			snippet_bytes(&s, o->bytes, o->length);
 			snippet_run(&s);

@@ -92,6 +92,14 @@ static inline struct cpuid cpuid(uint32_t leaf, uint32_t subleaf)
 	return r;
 }
 
+/* Does this bit say that the CPU has something? `reg`: 0 to 3 are EAX, EBX, ECX, EDX. */
+static inline bool cpuid_shows(uint32_t leaf, unsigned reg, unsigned bit)
+{
+	struct cpuid r = cpuid(leaf, 0);
+
+	return (reg == 0 ? r.eax : reg == 1 ? r.ebx : reg == 2 ? r.ecx : r.edx) >> bit & 1;
+}
+
 /*
  * A call of the VMM: operation in RBX, argument and result in RCX, second argument in RDX. Number 0
  * asks for the number of the name that RBX points to. Only where there is a VMM that has calls.
