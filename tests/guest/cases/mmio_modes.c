@@ -40,7 +40,7 @@ static uint64_t ask(uint64_t operation, uint64_t rcx)
 
 static void one(enum mode mode)
 {
-	bool low = mode == MODE_REAL || mode == MODE_V86;
+	bool low = mode_is_64k(mode);
 	struct snippet s[2];
 	uint64_t counts;
 	uint8_t *plain = (uint8_t *)(uintptr_t)PLAIN, *device = (uint8_t *)(uintptr_t)DEVICE;
@@ -97,8 +97,9 @@ static void limit(enum mode mode)
 
 GUEST_CASE(mmio_modes, "SDM 2, each instruction; SDM 3A 5.3 and 20.1.1")
 {
-	static const enum mode modes[] = {MODE_32,      MODE_USER32, MODE_REAL, MODE_PROT32,
-					  MODE_PAGED32, MODE_PAE32,  MODE_V86};
+	static const enum mode modes[] = {
+	    MODE_32,  MODE_USER32, MODE_REAL,        MODE_PROT32,      MODE_PAGED32,     MODE_PAE32,
+	    MODE_V86, MODE_PROT16, MODE_PROT_USER32, MODE_PROT_USER16, MODE_PAGED_USER32};
 
 	if (word_number("device", 0)) {
 		uint64_t none = 0;
@@ -112,6 +113,8 @@ GUEST_CASE(mmio_modes, "SDM 2, each instruction; SDM 3A 5.3 and 20.1.1")
 			one(modes[m]);
 	}
 	limit(MODE_REAL);
+	limit(MODE_PROT16);
+	limit(MODE_PROT_USER16);
 	if (word_number("v86", 1))
 		limit(MODE_V86);
 }

@@ -14,7 +14,7 @@ GUEST_CASE(modes, "SDM 2A CPUID, APM 3 CPUID")
 
 	for (enum mode mode = 0; mode < MODE_COUNT; mode++) {
 		const char *name = mode_name[mode];
-		bool is16 = mode == MODE_16 || mode == MODE_REAL || mode == MODE_V86;
+		bool is16 = mode == MODE_16 || mode_is_64k(mode);
 		bool is64 = mode == MODE_64 || mode == MODE_USER64;
 		struct snippet s = {
 		    .mode = mode,

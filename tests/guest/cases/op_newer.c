@@ -39,8 +39,10 @@ static const struct opcode {
 
 GUEST_CASE(op_newer, "SDM 2, each instruction; APM 3")
 {
-	static const enum mode modes[] = {MODE_64,   MODE_USER64, MODE_32,   MODE_16,
-					  MODE_REAL, MODE_PROT32, MODE_PAE32};
+	static const enum mode modes[] = {
+	    MODE_64,     MODE_USER64,      MODE_32,          MODE_16,          MODE_REAL,
+	    MODE_PROT32, MODE_PAE32,       MODE_USER32,      MODE_PAGED32,     MODE_V86,
+	    MODE_PROT16, MODE_PROT_USER32, MODE_PROT_USER16, MODE_PAGED_USER32};
 
 	for (unsigned m = 0; m < sizeof(modes) / sizeof(modes[0]); m++) {
 		for (unsigned i = 0; i < sizeof(opcodes) / sizeof(opcodes[0]); i++) {

@@ -46,13 +46,15 @@ static void one(const struct opcode *o, enum mode mode)
 
 GUEST_CASE(op_undefined, "SDM 2D appendix A, SDM 2B UD, SDM 2 each instruction in 64-bit mode")
 {
-	static const enum mode modes[] = {MODE_64,   MODE_32,     MODE_USER64,
-					  MODE_REAL, MODE_PROT32, MODE_PAE32};
+	static const enum mode modes[] = {
+	    MODE_64,     MODE_32,          MODE_USER64,      MODE_REAL,        MODE_PROT32,
+	    MODE_PAE32,  MODE_16,          MODE_USER32,      MODE_PAGED32,     MODE_V86,
+	    MODE_PROT16, MODE_PROT_USER32, MODE_PROT_USER16, MODE_PAGED_USER32};
 
 	for (unsigned m = 0; m < sizeof(modes) / sizeof(modes[0]); m++) {
 		for (unsigned i = 0; i < sizeof(everywhere) / sizeof(everywhere[0]); i++) {
 			/* MOV of a CR that is not there: at CPL 3 either exception may win */
-			if (modes[m] != MODE_USER64 || (everywhere[i].bytes[1] & 0xfd) != 0x20)
+			if (!mode_is_user(modes[m]) || (everywhere[i].bytes[1] & 0xfd) != 0x20)
 				one(&everywhere[i], modes[m]);
 		}
 	}

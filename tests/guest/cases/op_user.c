@@ -30,7 +30,8 @@ static const struct opcode {
 
 GUEST_CASE(op_user, "SDM 3A 5.9, SDM 2 each instruction, APM 3")
 {
-	static const enum mode modes[] = {MODE_USER64, MODE_USER32};
+	static const enum mode modes[] = {MODE_USER64, MODE_USER32, MODE_PROT_USER32,
+					  MODE_PROT_USER16, MODE_PAGED_USER32};
 
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE); /* else SYSRET is #UD */
 	for (unsigned m = 0; m < sizeof(modes) / sizeof(modes[0]); m++) {

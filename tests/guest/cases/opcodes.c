@@ -64,8 +64,10 @@ static const struct opcode privileged[] = {
     {"lidt", 3, {0x0f, 0x01, 0x1b}},
 };
 
-static const enum mode modes[] = {MODE_64,     MODE_32,      MODE_USER64, MODE_USER32, MODE_REAL,
-				  MODE_PROT32, MODE_PAGED32, MODE_PAE32,  MODE_V86};
+static const enum mode modes[] = {
+    MODE_64,     MODE_32,          MODE_USER64,      MODE_USER32,      MODE_REAL,
+    MODE_PROT32, MODE_PAGED32,     MODE_PAE32,       MODE_V86,         MODE_16,
+    MODE_PROT16, MODE_PROT_USER32, MODE_PROT_USER16, MODE_PAGED_USER32};
 
 static void expect(const struct opcode *o, enum mode mode, unsigned vector)
 {
@@ -86,7 +88,8 @@ static void expect(const struct opcode *o, enum mode mode, unsigned vector)
 GUEST_CASE(opcodes, "SDM 2, SDM 3C 31 (VMX instructions), APM 3 (SVM instructions)")
 {
 	uint8_t own_call = cpuid(0, 0).ebx == 0x756e6547 ? 0xc1 : 0xd9; /* "Genu" */
-	static const enum mode user[] = {MODE_USER64, MODE_USER32, MODE_V86};
+	static const enum mode user[] = {MODE_USER64,      MODE_USER32,      MODE_V86,
+					 MODE_PROT_USER32, MODE_PROT_USER16, MODE_PAGED_USER32};
 
 	for (unsigned m = 0; m < sizeof(modes) / sizeof(modes[0]); m++) {
 		for (unsigned i = 0; i < sizeof(undefined) / sizeof(undefined[0]); i++) {

@@ -28,8 +28,10 @@ static const struct prefix {
     {"66-rex-wrxb", 2, {0x66, 0x4f}, true},
 };
 
-static const enum mode modes[] = {MODE_64,     MODE_32,      MODE_16,    MODE_USER64, MODE_REAL,
-				  MODE_PROT32, MODE_PAGED32, MODE_PAE32, MODE_V86};
+static const enum mode modes[] = {MODE_64,          MODE_32,     MODE_16,          MODE_USER64,
+				  MODE_REAL,        MODE_PROT32, MODE_PAGED32,     MODE_PAE32,
+				  MODE_V86,         MODE_PROT16, MODE_PROT_USER32, MODE_PROT_USER16,
+				  MODE_PAGED_USER32};
 
 static void run(enum mode mode, const struct prefix *p, const char *name, const uint8_t insn[2])
 {
@@ -64,7 +66,7 @@ GUEST_CASE(prefixes, "SDM 2A 2.1.1, APM 3 1.2")
 			if (p->only64 && modes[m] != MODE_64 && modes[m] != MODE_USER64)
 				continue;
 			run(modes[m], p, "cpuid", cpuid_bytes);
-			if (modes[m] == MODE_USER64 || modes[m] == MODE_V86)
+			if (mode_is_user(modes[m]))
 				continue;
 			run(modes[m], p, "rdmsr", rdmsr_bytes);
 			run(modes[m], p, "wrmsr", wrmsr_bytes);

@@ -855,13 +855,11 @@ static void snippet(const struct fuzz_env *env, const struct fuzz_op *op, enum m
 		    struct fuzz_result *r)
 {
 	struct own *o = &own[cpu_index()];
-	uint64_t x = op->extra, scratch = mode >= MODE_REAL ? 0x800 : (uintptr_t)o->scratch + 0x400;
+	uint64_t x = op->extra, scratch = mode_is_64k(mode) ? 0x800 : (uintptr_t)o->scratch + 0x400;
 	struct snippet s = {.mode = mode, .trace = step};
 	uint64_t cr0 = read_cr0();
 	uint8_t code[sizeof(op->code) + 17];
 
-	if (mode >= MODE_PROT32 && mode != MODE_V86)
-		scratch = (uintptr_t)o->scratch + 0x400;
 	/* a call to the VMM has a number that none has */
 	s.in.rax = op->value | (op->varies & FUZZ_VARIES_ALL ? BIT(31) : 0);
 	s.in.rbx = scratch == 0x800 ? scratch : x;

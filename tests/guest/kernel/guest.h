@@ -175,9 +175,26 @@ enum mode {
 	MODE_PROT32,  /* no paging */
 	MODE_PAGED32, /* two-level tables */
 	MODE_PAE32,
-	MODE_V86, /* IOPL 3, in two-level tables */
+	MODE_V86,          /* IOPL 3, in two-level tables */
+	MODE_PROT16,       /* no paging, segments of 16 bits */
+	MODE_PROT_USER32,  /* no paging, CPL 3 */
+	MODE_PROT_USER16,  /* the same, segments of 16 bits */
+	MODE_PAGED_USER32, /* two-level tables, CPL 3 */
 	MODE_COUNT
 };
+
+static inline bool mode_is_user(enum mode mode)
+{
+	return mode == MODE_USER64 || mode == MODE_USER32 || mode == MODE_V86 ||
+	       (mode >= MODE_PROT_USER32 && mode <= MODE_PAGED_USER32);
+}
+
+/* Its segments, or those of real mode, are of 64 KiB and begin at SNIPPET_BASE(0); else at 0. */
+static inline bool mode_is_64k(enum mode mode)
+{
+	return mode == MODE_REAL || mode == MODE_V86 || mode == MODE_PROT16 ||
+	       mode == MODE_PROT_USER16;
+}
 
 extern const char *const mode_name[MODE_COUNT];
 

@@ -23,7 +23,7 @@
 #define L_CR0	(L + 64)	/* to be set for the snippet, CR3 and CR4 too */
 #define L_CR3	(L + 68)
 #define L_CR4	(L + 72)
-#define L_MODE	(L + 76)	/* 0: protected, 1: V86, 2: real */
+#define L_MODE	(L + 76)	/* 0: protected, CPL 0; 1: V86; 2: real; 3: protected, CPL 3 */
 #define L_RSP64	(L + 80)
 #define L_CR3_64 (L + 88)
 #define L_CR4_64 (L + 96)
@@ -109,11 +109,22 @@ legacy_down:
 	ltr	%ax
 	cmpl	$1, L_MODE
 	je	to_v86
+	ja	to_user
+	movw	L_SS, %ss
 	movl	L_ESP, %esp
-	pushl	L_EFLAGS
-	pushl	$SEL_CODE32
+	jmp	1f
+to_user:
+	pushl	L_SS
+	pushl	L_ESP
+1:	pushl	L_EFLAGS
+	pushl	L_CS
 	pushl	L_EIP
-	jmp	to_snippet
+	load_registers
+	pushl	L_SS			/* not null behind IRET, as DS of another ring would be */
+	popl	%es
+	pushl	%es
+	popl	%ds
+	iretl
 to_v86:
 	pushl	$0			/* GS, FS, DS, ES */
 	pushl	$0
@@ -124,7 +135,6 @@ to_v86:
 	pushl	L_EFLAGS
 	pushl	L_CS
 	pushl	L_EIP
-to_snippet:
 	load_registers
 	iretl
 
@@ -150,8 +160,8 @@ legacy_trap:
 	popl	L_EIP
 	popl	L_CS
 	popl	L_EFLAGS
-	cmpl	$1, L_MODE
-	je	1f
+	testl	$1, L_MODE
+	jnz	1f
 	movl	%esp, L_ESP
 	movl	%ss, %eax
 	movl	%eax, L_SS

@@ -2,12 +2,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tests/guest/kernel/kernel.h"
 
-#define REAL_PAGE   0x6000u /* as in legacy.S */
-#define LEGACY      0x7000u
-#define TSS_SEL     0x30u
-#define TRAP_STACK  0x7000u
-#define IVT         0x5000u /* our own: the firmware's stays */
-#define TSS_IO_SIZE 8193u
+#define REAL_PAGE 0x6000u /* as in legacy.S */
+#define LEGACY    0x7000u
+/* selectors; legacy.S knows those up to TSS_SEL */
+#define L_DATA32     0x10u
+#define L_CODE32     0x18u
+#define TSS_SEL      0x30u
+#define L_CODE16     0x38u
+#define L_DATA16     0x40u
+#define L_USER32     0x4bu
+#define L_USERDATA32 0x53u
+#define L_USER16     0x5bu
+#define L_USERDATA16 0x63u
+#define TRAP_STACK   0x7000u
+#define IVT          0x5000u /* our own: the firmware's stays */
+#define TSS_IO_SIZE  8193u
 
 struct pointer32 {
 	uint16_t limit;
@@ -33,10 +42,33 @@ _Static_assert(offsetof(struct legacy_cpu, rsp64) == 80 &&
 void legacy_enter(void);
 extern const uint8_t legacy_stubs[], real_start[], real_stubs[], real_end[];
 
-static uint64_t gdt[8] = {
+static uint64_t gdt[16] = {
     [1] = 0x00af9b000000ffff, /* as in 64-bit mode, for the way back */
-    [2] = 0x00cf93000000ffff, [3] = 0x00cf9b000000ffff,
-    [4] = 0x00009b000000ffff, [5] = 0x000093000000ffff,
+    [L_DATA32 / 8] = 0x00cf93000000ffff,
+    [L_CODE32 / 8] = 0x00cf9b000000ffff,
+    [4] = 0x00009b000000ffff, /* for the way to real mode */
+    [5] = 0x000093000000ffff,
+    [L_CODE16 / 8] = 0x00009b020000ffff,
+    [L_DATA16 / 8] = 0x000093020000ffff,
+    [L_USER32 / 8] = 0x00cffb000000ffff,
+    [L_USERDATA32 / 8] = 0x00cff3000000ffff,
+    [L_USER16 / 8] = 0x0000fb020000ffff,
+    [L_USERDATA16 / 8] = 0x0000f3020000ffff,
+};
+
+_Static_assert(SNIPPET_BASE(0) == 0x20000, "segments of 64 KiB begin there");
+
+/* Segments and CPL of the modes that have descriptors. */
+static const struct {
+	uint16_t cs, ss;
+} selectors[MODE_COUNT] = {
+    [MODE_PROT32] = {L_CODE32, L_DATA32},
+    [MODE_PAGED32] = {L_CODE32, L_DATA32},
+    [MODE_PAE32] = {L_CODE32, L_DATA32},
+    [MODE_PROT16] = {L_CODE16, L_DATA16},
+    [MODE_PROT_USER32] = {L_USER32, L_USERDATA32},
+    [MODE_PROT_USER16] = {L_USER16, L_USERDATA16},
+    [MODE_PAGED_USER32] = {L_USER32, L_USERDATA32},
 };
 static struct {
 	uint16_t offset_low, selector, type, offset_high;
@@ -58,7 +90,7 @@ static void prepare(void)
 		uint32_t stub = (uint32_t)(uintptr_t)legacy_stubs + n * 16;
 
 		idt[n].offset_low = (uint16_t)stub;
-		idt[n].selector = 0x18;
+		idt[n].selector = L_CODE32;
 		idt[n].type = 0xee00; /* for all rings */
 		idt[n].offset_high = (uint16_t)(stub >> 16);
 		*(uint32_t *)(uintptr_t)(IVT + n * 4) =
@@ -72,7 +104,7 @@ static void prepare(void)
 		pdpt[n] = (uintptr_t)pd_pae[n] | 1;
 	memcpy((void *)(uintptr_t)REAL_PAGE, real_start, (size_t)(real_end - real_start));
 	tss.esp0 = TRAP_STACK;
-	tss.ss0 = 0x10;
+	tss.ss0 = L_DATA32;
 	tss.io_map = offsetof(__typeof__(tss), io_bits);
 	tss.io_bits[TSS_IO_SIZE - 1] = 0xff;
 	gdt[TSS_SEL / 8] = ((sizeof(tss) - 1) & 0xffff) | (base & 0xffffff) << 16 |
@@ -82,7 +114,9 @@ static void prepare(void)
 void legacy_run(struct snippet *s, uint32_t base, uint32_t stack)
 {
 	struct legacy_cpu *l = (struct legacy_cpu *)(uintptr_t)LEGACY;
-	bool low = s->mode == MODE_REAL || s->mode == MODE_V86;
+	bool low = mode_is_64k(s->mode);
+	uint16_t cs = selectors[s->mode].cs ? selectors[s->mode].cs : (uint16_t)(base >> 4),
+		 ss = selectors[s->mode].ss ? selectors[s->mode].ss : (uint16_t)(base >> 4);
 
 	if (cpu_index() != 0)
 		case_error("only the boot CPU runs snippets without long mode");
@@ -98,10 +132,11 @@ void legacy_run(struct snippet *s, uint32_t base, uint32_t stack)
 	    .esp = s->in.rsp ? (uint32_t)s->in.rsp
 		   : low     ? stack - base
 			     : stack,
-	    .ss = low ? base >> 4 : 0x10,
+	    .ss = ss,
 	    .eflags = (uint32_t)s->in.rflags | RFLAGS_FIXED,
 	    .eip = low ? 0 : base,
-	    .cs = base >> 4,
+	    .cs = cs,
+	    .mode = cs & 3,
 	    .cr0 = 0x00010031, /* WP, NE, ET, PE */
 	    .gdt32 = {sizeof(gdt) - 1, (uint32_t)(uintptr_t)gdt, 0},
 	    .idt32 = {sizeof(idt) - 1, (uint32_t)(uintptr_t)idt, 0},
@@ -117,6 +152,7 @@ void legacy_run(struct snippet *s, uint32_t base, uint32_t stack)
 		l->eflags |= RFLAGS_VM | RFLAGS_IOPL3;
 		/* fall through */
 	case MODE_PAGED32:
+	case MODE_PAGED_USER32:
 		l->cr0 |= (uint32_t)CR0_PG;
 		l->cr3 = (uint32_t)(uintptr_t)pd32;
 		l->cr4 = (uint32_t)CR4_PSE;
@@ -147,7 +183,7 @@ void legacy_run(struct snippet *s, uint32_t base, uint32_t stack)
 	    .ss = l->ss,
 	    .vector = l->vector,
 	    .error = l->error,
-	    .rip = low && l->cs == base >> 4 ? l->eip + base : l->eip,
+	    .rip = low && l->cs == cs ? l->eip + base : l->eip,
 	    .cs = l->cs,
 	    .rflags = l->eflags,
 	};

@@ -174,11 +174,20 @@ void trap_handle(struct frame *f)
 }
 
 const char *const mode_name[MODE_COUNT] = {
-    [MODE_64] = "64-bit",          [MODE_32] = "32-bit",
-    [MODE_16] = "16-bit",          [MODE_USER64] = "user-64-bit",
-    [MODE_USER32] = "user-32-bit", [MODE_REAL] = "real",
-    [MODE_PROT32] = "prot",        [MODE_PAGED32] = "paged",
-    [MODE_PAE32] = "pae",          [MODE_V86] = "v86",
+    [MODE_64] = "64-bit",
+    [MODE_32] = "32-bit",
+    [MODE_16] = "16-bit",
+    [MODE_USER64] = "user-64-bit",
+    [MODE_USER32] = "user-32-bit",
+    [MODE_REAL] = "real",
+    [MODE_PROT32] = "prot",
+    [MODE_PAGED32] = "paged",
+    [MODE_PAE32] = "pae",
+    [MODE_V86] = "v86",
+    [MODE_PROT16] = "prot-16",
+    [MODE_PROT_USER32] = "user-prot",
+    [MODE_PROT_USER16] = "user-prot-16",
+    [MODE_PAGED_USER32] = "user-paged",
 };
 
 static const struct {
