@@ -24,7 +24,6 @@ UNREACHED = [
     ("bochs-vtx", "TRIPLE_FAULT", "ends the machine: test_guest_alone.py::test_resets"),
     ("bochs-vtx", "INIT", "one CPU; with two: test_boot.py::test_cpus"),
     ("bochs-vtx", "SIPI", "one CPU; with two: test_boot.py::test_cpus"),
-    ("bochs-vtx", "TASK_SWITCH", "the kernel's own mode has none: test_tasks.py::test_tasks"),
     ("bochs-vtx", "GETSEC", "#UD before it exits: the guest cannot set CR4.SMXE, and the emulated CPU has no SMX"),
     ("bochs-vtx", "MONITOR_TRAP_FLAG", "Bochs has no monitor trap flag"),
     ("bochs-vtx", "EPT_MISCONFIGURATION", "a mistake of the VMM's, which ends in a panic; the tables are checked by test_audit.py::test_rule_is_named"),
