@@ -31,6 +31,7 @@ BENCH_IMAGES := $(B)/bench.elf $(B)/bitvisor-bench.elf
 # ROWS= chooses emulators: qemu-amdv, bochs-vtx, bochs-amdv.
 bench: $(BENCH_IMAGES)
 	@B=$(B) $(PYTHON) tests/bench/bench.py $(ROWS)
+	@echo "What it costs that the VMM is there: make bench-presence. How often it exits: make bench-exits."
 
 bench-baseline: $(BENCH_IMAGES)
 	@B=$(B) $(PYTHON) tests/bench/bench.py --baseline $(ROWS)

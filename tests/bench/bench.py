@@ -142,6 +142,7 @@ HEAVY = ("vmload", "vmsave", "vmrun", "stgi", "clgi", "vmread", "vmwrite", "vmla
          "lldt", "ltr", "swapgs", "wbinvd", "invlpg", "invept", "invvpid", "invlpga", "mfence", "lfence", "sfence", "iret", "xsetbv",
          "xgetbv", "in", "out")
 TRACED = 40000  # instructions at most
+HEAVY_ROWS = ("cpuid-0",)  # kept in the baseline
 
 
 def heavy_name(mnemonic, operands):
@@ -182,13 +183,21 @@ def trace(place, row, words=()):
     return ours
 
 
+def heavies_of(steps):
+    """{heavy instruction: how often}."""
+    return dict(collections.Counter(filter(None, (heavy_name(mnemonic, operands) for _, mnemonic, operands in steps))))
+
+
+def heavy(place):
+    """{row: {heavy instruction: how often}} of the rows of HEAVY_ROWS; {} where no debugger tells."""
+    return {row: heavies_of(trace(place, row)) for row in HEAVY_ROWS} if place.options["emu"] == "bochs" else {}
+
+
 def report_trace(place, row, words):
-    steps, names, functions, heavies = trace(place, row, words), symbols(VMM), collections.Counter(), collections.Counter()
-    for at, mnemonic, operands in steps:
-        i = bisect.bisect_right(names, (at, "\x7f")) - 1
-        functions[names[i][1]] += 1
-        if heavy := heavy_name(mnemonic, operands):
-            heavies[heavy] += 1
+    steps, names, functions = trace(place, row, words), symbols(VMM), collections.Counter()
+    heavies = heavies_of(steps)
+    for at, _, _ in steps:
+        functions[names[bisect.bisect_right(names, (at, "\x7f")) - 1][1]] += 1
     print(f"{place.name}, {row}: {len(steps)} instructions of the VMM; heavy: {', '.join(f'{n} {m}' for m, n in heavies.items()) or 'none'}")
     for name, count in functions.most_common(25):
         print(f"  {count:6} {name}")
@@ -202,16 +211,16 @@ def baseline_file(place):
     return os.path.join(HERE, f"baseline-{place.name}.json")
 
 
-def write(path, place, rows):
+def write(path, place, rows, heavies):
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "w", encoding="ascii") as f:
-        json.dump({"emulator": place.title, "unit": "instructions", "rows": rows}, f, indent=1)
+        json.dump({"emulator": place.title, "unit": "instructions", "rows": rows, "heavy": heavies}, f, indent=1)
         f.write("\n")
 
 
-def read(path):
+def read(path, part="rows"):
     with open(path, encoding="ascii") as f:
-        return json.load(f)["rows"]
+        return json.load(f)[part]
 
 
 def growth(baseline, rows):
@@ -272,12 +281,17 @@ def main():
                 report_trace(place, a.trace, (place.trapped if a.trapped else ()) + ((RULE,) if a.rule else ()))
         return 0
     for place in places:
-        rows = results[place] = measure(place)
-        write(result_file(place), place, rows)
+        print(f"{place.title} ...", file=sys.stderr, flush=True)
+        rows, heavies = measure(place), heavy(place)
+        results[place] = rows
+        write(result_file(place), place, rows, heavies)
         if a.baseline:
-            write(baseline_file(place), place, {row: r["net"] for row, r in rows.items()})
+            write(baseline_file(place), place, {row: r["net"] for row, r in rows.items()}, heavies)
     print("Instructions of an exit, net of the same operation without the VMM (medians):")
     print("\n".join(table(results)))
+    for place in results:
+        for row, found in read(result_file(place), "heavy").items():
+            print(f"{place.title}, heavy instructions of {row}: {', '.join(f'{n} {name}' for name, n in found.items())}")
     for place, rows in results.items():
         for text in (growth(read(baseline_file(place)), rows) if os.path.exists(baseline_file(place)) else []) + over(place, rows):
             print(f"{place.name}: {text}")

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import os
+import subprocess
 import sys
 
 import pytest
@@ -14,11 +15,12 @@ import bench  # noqa: E402
 
 @pytest.mark.parametrize("place", [pytest.param(p, id=p.name, marks=[pytest.mark.fast] if p.name == "qemu-amdv" else []) for p in bench.PLACES])
 def test_no_exit_grows(place):
-    rows = bench.measure(place)
-    bench.write(bench.result_file(place), place, rows)
+    rows, heavies = bench.measure(place), bench.heavy(place)
+    bench.write(bench.result_file(place), place, rows, heavies)
     wrong = bench.growth(bench.read(bench.baseline_file(place)), rows)
     wrong += bench.over(place, rows)
     assert not wrong, "\n".join(wrong)
+    assert heavies == bench.read(bench.baseline_file(place), "heavy")
 
 
 @pytest.mark.parametrize("place", [pytest.param(p, id=p.name) for p in bench.PLACES])
@@ -26,6 +28,14 @@ def test_what_passes_does_not_exit(place):
     """MSRs that pass, CR0, CR3, CR4 and others do not exit, by the VMM's counters; and these are what the emulator counts."""
     counted, seen = bench.count_exits(place)
     assert counted == seen
+
+
+def test_cpuid_loop():
+    """The program for real machines prints the least it has seen so far."""
+    subprocess.run(["make", "-s", "-C", TOP, "build/cpuidloop"], check=True)
+    said = subprocess.run([os.path.join(TOP, "build", "cpuidloop"), "2000"], check=True, capture_output=True, text=True).stdout
+    cycles = list(map(int, said.split()))
+    assert cycles and all(later < earlier for earlier, later in zip(cycles, cycles[1:]))
 
 
 @pytest.mark.parametrize("row, net, said", [
