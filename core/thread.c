@@ -217,6 +217,12 @@ static void run_turn(int slot)
 	}
 }
 
+void thread_arm(void)
+{
+	if (is_asked(RUNQUEUE_WAKE))
+		wake_next();
+}
+
 /* A CPU's own code: one turn for the thread that has waited longest. */
 static void give_turn(void)
 {
@@ -226,8 +232,7 @@ static void give_turn(void)
 
 	if (slot >= 0)
 		run_turn(slot);
-	if (is_asked(RUNQUEUE_WAKE))
-		wake_next();
+	thread_arm();
 }
 
 void schedule(void)

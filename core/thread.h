@@ -72,6 +72,10 @@ static inline void thread_after_exit(void)
 		schedule();
 }
 
+/* The wake-ups that a service asks for are armed, as behind a turn. Context: boot CPU's own code.
+ */
+void thread_arm(void);
+
 /*
  * From when the thread that has waited longest waits, by clock_us(): its last turn began then, or
  * it was made to run. 0: from before somebody asked for wake-ups; UINT64_MAX: none waits. Context:

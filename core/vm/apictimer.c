@@ -35,9 +35,11 @@ static uint64_t look_us, used_us;
 /* The guest's registers. */
 static struct {
 	uint32_t lvt, initial, svr;
-	uint32_t left;     /* ticks, when the timer was programmed last; 0: it has ended */
+	uint32_t left;     /* ticks, at left_us; 0: it has ended */
 	uint32_t returned; /* what it was given back with, as initial count */
 } guest;
+
+static uint64_t left_us; /* when the timer was programmed last, or stopped */
 
 /* What the timer counts to. */
 static enum { NOTHING, GUESTS_END, WAKE } goal;
@@ -60,6 +62,22 @@ static uint32_t bit_of(unsigned first, unsigned vector)
 	return apic_read(first + vector / 32 * 0x10) >> (vector % 32) & 1;
 }
 
+/* End the VMM's interrupt, if it is in service; the guest may have changed to x2APIC mode before it
+ * was taken. */
+static bool end_own(void)
+{
+	bool x2 = apic_is_x2apic();
+
+	if (!(x2 ? rdmsr(MSR_X2APIC_ISR + VECTOR_WAKE / 32) >> VECTOR_WAKE % 32 & 1
+		 : bit_of(APIC_ISR, VECTOR_WAKE)))
+		return false;
+	if (x2)
+		wrmsr(MSR_X2APIC_EOI, 0);
+	else
+		apic_write(APIC_EOI, 0);
+	return true;
+}
+
 /* ---- the timer itself ---- */
 
 static void program(uint32_t lvt, uint32_t count)
@@ -67,7 +85,29 @@ static void program(uint32_t lvt, uint32_t count)
 	apic_write(APIC_LVT_TIMER, lvt);
 	apic_write(APIC_TIMER_INITIAL, count);
 	programmed = count;
-	begin_us = clock_us();
+	begin_us = left_us = clock_us();
+}
+
+/* The guest's time has run out, and not by its own interrupt. */
+static void send_end(void)
+{
+	uint32_t vector = guest.lvt & APIC_LVT_VECTOR;
+
+	if (!(guest.lvt & APIC_LVT_MASKED) && vector >= VECTOR_FIRST && !bit_of(APIC_IRR, vector))
+		apic_send_self(vector);
+}
+
+/* Its time goes on while the timer stands still. */
+static void settle(void)
+{
+	uint64_t now = clock_us(), gone = (now - left_us) * hz / 1000000;
+
+	left_us = now;
+	if (!guest.left)
+		return;
+	guest.left = gone < guest.left ? guest.left - (uint32_t)gone : 0;
+	if (!guest.left)
+		send_end();
 }
 
 /*
@@ -105,17 +145,17 @@ static uint32_t guest_left(void)
  */
 static void stop(void)
 {
-	uint32_t left, vector = guest.lvt & APIC_LVT_VECTOR;
+	uint32_t left;
 	bool ended;
 
 	apic_write(APIC_LVT_TIMER, (goal == WAKE ? VECTOR_WAKE : guest.lvt) | APIC_LVT_MASKED);
 	left = guest_left();
+	left_us = clock_us();
 	ended = guest.left && !left;
 	apic_write(APIC_TIMER_INITIAL, 0);
 	guest.left = left;
-	if (ended && !(guest.lvt & APIC_LVT_MASKED) && vector >= VECTOR_FIRST &&
-	    !bit_of(APIC_IRR, vector))
-		apic_send_self(vector);
+	if (ended)
+		send_end();
 	if (goal == WAKE && bit_of(APIC_IRR, VECTOR_WAKE))
 		owes = true;
 	goal = NOTHING;
@@ -124,6 +164,8 @@ static void stop(void)
 /* Count to what comes first. */
 static void start(uint64_t us)
 {
+	settle();
+
 	bool counts = guest.left && !(guest.lvt & APIC_LVT_MASKED);
 	uint32_t wake = us == NEVER ? UINT32_MAX : ticks(us < LONGEST_US ? us : LONGEST_US);
 
@@ -162,7 +204,7 @@ static void adopt(void)
 	guest.left = apic_read(APIC_TIMER_CURRENT);
 	divide = apic_read(APIC_TIMER_DIVIDE);
 	programmed = guest.left;
-	begin_us = clock_us();
+	begin_us = left_us = clock_us();
 	goal = guest.left ? GUESTS_END : NOTHING;
 	waited = bit_of(APIC_IRR, guest.lvt & APIC_LVT_VECTOR);
 }
@@ -210,10 +252,8 @@ static void drain(void)
 	if (!owes)
 		return;
 	apic_write(APIC_TPR, 0);
-	if (trap_accept_interrupt() == VECTOR_WAKE && bit_of(APIC_ISR, VECTOR_WAKE)) {
-		apic_write(APIC_EOI, 0);
+	if (trap_accept_interrupt() == VECTOR_WAKE && end_own())
 		owes = false;
-	}
 	apic_write(APIC_TPR, tpr);
 }
 
@@ -222,6 +262,7 @@ static void give_back(void)
 	stop();
 	drain();
 	apic_write(APIC_SVR, guest.svr);
+	settle();
 	program(guest.lvt, guest.left);
 	guest.returned = guest.left;
 	goal = NOTHING;
@@ -320,8 +361,7 @@ int apictimer_accept(void)
 	vector = trap_accept_interrupt();
 	if (vector < 0)
 		return APICTIMER_NONE;
-	if (vector == VECTOR_WAKE && (owes || goal == WAKE) && bit_of(APIC_ISR, VECTOR_WAKE)) {
-		apic_write(APIC_EOI, 0);
+	if (vector == VECTOR_WAKE && (owes || goal == WAKE) && end_own()) {
 		owes = false;
 		if (goal == WAKE) {
 			stop();
@@ -386,6 +426,7 @@ bool apictimer_store(uint32_t offset, uint32_t value)
 	case APIC_TIMER_INITIAL:
 		stop();
 		guest.initial = guest.left = value;
+		left_us = clock_us();
 		start(NEVER);
 		return true;
 	case APIC_SVR:

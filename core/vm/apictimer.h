@@ -9,12 +9,13 @@
  * the guest's end, with the guest's vector, or the VMM's, with a vector of its own. Each interrupt
  * of the boot CPU then exits and is acknowledged by the VMM, so that it sees its own and what the
  * timer has sent; all others are injected. The guest's accesses to the registers of the timer exit,
- * and it reads what it would have without the VMM.
+ * and by loads and stores of 4 bytes it finds what it would without the VMM. Behind the sharing the
+ * initial count is what was left, until the guest writes it.
  *
- * That needs an xAPIC where firmware left it, switched on, whose spurious vector is the VMM's
- * (nobody else sends that one), a timer in one-shot mode, and no 8259 behind LINT0, which would
- * answer an acknowledgement in the APIC's place. Systems that have started have it so; else the
- * timer stays the guest's alone.
+ * That needs an xAPIC where firmware left it, switched on, whose spurious vector is the VMM's (one
+ * that somebody sends all the same may be lost), a timer in one-shot mode, and no 8259 behind
+ * LINT0, which would answer an acknowledgement in the APIC's place. Linux has it so when it has
+ * started, unless it uses the x2APIC; else the timer stays the guest's alone.
  *
  * Context of all: the boot CPU's exits, with GIF = 1 where that exists. With GIF = 0
  * apictimer_end() may leave an interrupt owed, which a later exit takes.

@@ -189,8 +189,8 @@ int vcpu_enter_at(const struct vcpu_state *s, enum run_state run_state)
 		console_release();
 		started = true;
 	}
-	if (last) /* as behind an exit: a service may ask for wake-ups, from before S3 even */
-		thread_after_exit();
+	if (last) /* a service may ask for wake-ups, from before S3 even */
+		thread_arm();
 	startup_check(v);
 	vmm_ops->run(v);
 	__builtin_unreachable(); /* no attribute on a pointer suits both compilers */

@@ -56,6 +56,8 @@
 #define MSR_MISC_ENABLE     0x1a0u
 #define MSR_DEBUGCTL        0x1d9u
 #define MSR_PAT             0x277u
+#define MSR_X2APIC_EOI      0x80bu
+#define MSR_X2APIC_ISR      0x810u
 #define MSR_X2APIC_ICR      0x830u
 #define MSR_XSS             0xda0u
 #define MSR_EFER            0xc0000080u

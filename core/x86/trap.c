@@ -24,8 +24,15 @@ extern const struct {
 	uint64_t from, to;
 } section_extable_start[], section_extable_end[];
 
-static struct idt_gate idt[VECTORS] __attribute__((aligned(16)));
-static volatile int accepted; /* the boot CPU's own */
+/*
+ * The second one is for trap_let_interrupt(). An interrupt there may have the vector of an
+ * exception with a stack of its own, and blocks no NMI, which would begin on the same stack again.
+ */
+static struct idt_gate idt[VECTORS] __attribute__((aligned(16))),
+    accept_idt[VECTORS] __attribute__((aligned(16)));
+/* The boot CPU's own: what came, and whether a machine check is being handled. */
+static volatile int accepted;
+static bool in_machine_check;
 
 void trap_init(void)
 {
@@ -43,34 +50,49 @@ void trap_init(void)
 		    .offset16 = (uint16_t)(a >> 16),
 		    .offset32 = (uint32_t)(a >> 32),
 		};
+		accept_idt[i] = idt[i];
+		accept_idt[i].ist = 0;
 	}
 }
 
-void trap_load(void)
+static void load(const struct idt_gate *gates)
 {
-	struct desc_ptr d = {sizeof(idt) - 1, (uintptr_t)idt};
+	struct desc_ptr d = {sizeof(idt) - 1, (uintptr_t)gates};
 
 	lidt(&d);
 }
 
+void trap_load(void)
+{
+	load(idt);
+}
+
 int trap_accept_interrupt(void)
 {
+	uint64_t status = 0;
+
 	accepted = -1;
+	rdmsr_safe(MSR_MCG_STATUS, &status);
+	in_machine_check = status & MCG_STATUS_MCIP;
+	load(accept_idt);
 	trap_let_interrupt();
+	load(idt);
 	return accepted;
 }
 
 /*
  * Nothing that runs there raises an exception, so what comes is an interrupt, whose vector the
- * guest chooses, below 32 as well. Not an NMI, or what could be one; and the two others that come
- * from elsewhere tell it themselves.
+ * guest chooses, below 32 as well. Not an NMI, or what could be one. The two others that come from
+ * elsewhere: #SX tells it by its error code; and a machine check sets MCIP, and while that is set,
+ * as the guest can do, there is none (SDM 3B 16.3.1.2: the CPU shuts down).
  */
 static bool is_interrupt(const struct trap_frame *f)
 {
 	return f->rip > (uintptr_t)trap_let_interrupt &&
 	       f->rip < (uintptr_t)trap_let_interrupt_end && f->vector != VECTOR_NMI &&
 	       !(f->vector == VECTOR_SX && f->error) &&
-	       !(f->vector == VECTOR_MC && rdmsr(MSR_MCG_STATUS) & MCG_STATUS_MCIP);
+	       !(f->vector == VECTOR_MC && !in_machine_check &&
+		 rdmsr(MSR_MCG_STATUS) & MCG_STATUS_MCIP);
 }
 
 void trap_handle(struct trap_frame *f)
