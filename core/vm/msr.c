@@ -42,8 +42,8 @@ static inline uint64_t shown(enum msr_emulation emulation, uint64_t value)
 					   BASELINE, METRICS.. */
 		return value & ~UINT64_C(0x14fc0);
 	case MSR_EMU_VM_CR:
-		/* SVMDIS and LOCK; not DPD and R_INIT, which would be the VMM's */
-		return (value & ~UINT64_C(3)) | 0x18;
+		/* SVMDIS and LOCK; not DPD, R_INIT and DIS_A20M, which would be the VMM's */
+		return (value & ~UINT64_C(7)) | 0x18;
 	default:
 		return value;
 	}

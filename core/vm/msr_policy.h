@@ -32,7 +32,7 @@ enum msr_emulation {
 	MSR_EMU_EFER,       /* read: SVME hidden. write: features.efer_allowed, LME/PG rules */
 	MSR_EMU_XSS,        /* write: features.xss_allowed */
 	MSR_EMU_X2APIC_ICR, /* write: start-up messages are seen, the rest is executed */
-	MSR_EMU_VM_CR, /* read: the hardware's value with LOCK and SVMDIS set, R_INIT and DPD 0 */
+	MSR_EMU_VM_CR, /* read: the hardware's value with LOCK and SVMDIS set, the bits below 0 */
 	MSR_EMU_TSC,   /* write: executed, and the VMM's clock told by how much it moved */
 	MSR_EMU_MMIO_CFG_BASE, /* write: the trapped PCI window is moved first; without the PCI core
 				  its own value only */

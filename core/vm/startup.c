@@ -49,7 +49,7 @@ static void apic_range_write(void *arg, uint64_t offset, unsigned size, uint64_t
 static void set_page(uint32_t index, struct apic_page *p)
 {
 	page_of[index] = p;
-	cpus[index]->vcpu.apic_page = p ? p->base : 0;
+	cpus[index]->vcpu.apic_page = p ? p->base : APIC_PAGE_NOWHERE;
 }
 
 /* The page at `base` with its trap set; NULL when that cannot be. Under mmio_lock(), or at
@@ -103,6 +103,8 @@ int startup_init(bool has_sipi_exits)
 
 	for (uint32_t i = 0; i < BOOT_MAX_CPUS; i++)
 		logical[i].dfr = 0xffffffff;
+	for (uint32_t i = 0; i < cpu_count; i++)
+		cpus[i]->vcpu.apic_page = APIC_PAGE_NOWHERE;
 	if (has_sipi_exits && c->startup != CONFIG_STARTUP_ICR) {
 		cpu_waits = true;
 		log_printf("CPU start-up: INIT and start-up IPI exits\n");
@@ -153,7 +155,7 @@ int startup_share(bool on)
 		page_of[0] = NULL;
 	}
 	if (!err && trap_page)
-		cpus[0]->vcpu.apic_page = on || !page_of[0] ? 0 : page_of[0]->base;
+		cpus[0]->vcpu.apic_page = on || !page_of[0] ? APIC_PAGE_NOWHERE : page_of[0]->base;
 	return err;
 }
 

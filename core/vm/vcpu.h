@@ -126,6 +126,8 @@ enum run_state {
 	RUN_WAIT_FOR_SIPI, /* parked in the VMM until a start-up IPI */
 };
 
+#define APIC_PAGE_NOWHERE UINT64_MAX
+
 struct vcpu {
 	uint64_t gpr[GPR_COUNT]; /* RAX and RSP: valid in exit handlers only (vendor keeps them) */
 	uint64_t vendor_pa;      /* physical address of VMCB or VMCS; asm reads it at offset 128 */
@@ -155,7 +157,7 @@ struct vcpu {
 	bool apic_off;       /* the guest has switched its APIC off, which stays on: apic_hide() */
 	uint64_t apic_base;  /* guest's IA32_APIC_BASE as last seen */
 	uint64_t apic_page;  /* where this CPU's xAPIC is, if its writes exit and most of them need
-				no look; 0: nowhere */
+				no look; else APIC_PAGE_NOWHERE */
 	/* its registers in the VMM's address space; NULL: where apic_init() has mapped them */
 	volatile uint32_t *apic_registers;
 

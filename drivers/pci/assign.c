@@ -231,6 +231,7 @@ int pci_assign(struct function *f)
 		sleep_cannot("a device's driver could not go on");
 	if (err) {
 		f->dev.driver = NULL;
+		f->bars.sized = false;
 		pci_claims_end(f);
 		log_printf("%s driver=%s does not take it: error %d\n", pci_name(&f->dev, name),
 			   f->assigned->name, -err);

@@ -199,6 +199,7 @@ static bool identify(struct function *f, struct pci_address at)
 	if (!f->returned)
 		f->dev.host = NULL;
 	f->bridge = bridge_to(f);
+	f->bars.sized = false; /* nobody has its masks: the guest finds them by itself */
 	pci_bars_read(&f->bars, &config);
 	for (unsigned i = 0; i < PCI_BAR_COUNT; i++)
 		f->boot_bars[i] = f->bars.value[i];
