@@ -123,7 +123,7 @@ def count_exits(place):
     folder = os.path.join(TOP, "build", "test-logs", f"bench-{place.name}-exits")
     log = os.path.join(folder, "exits.log")
     is_qemu = place.options["emu"] == "qemu"
-    extra = (*workloads.EXIT_LOG, log) if is_qemu else ("debug: action=ignore, cpu0=report",)
+    extra = (*workloads.EXIT_LOG, log) if is_qemu else workloads.BOCHS_EXIT_LOG
     _, cases, folder = start(place, "exits", "vmm=1 status=1 case=bench_exits", extra, words=("vmm.status=1",))
     case = cases["bench_exits"]
     if case.status != "pass":

@@ -12,7 +12,8 @@ from lib import debugmachine, guestprogram, monitor, vmcall, vmstatus
 
 ASK, END, TIMER, THREAD, FORGET, CALLS, TURNS, CALLS_WITHIN, TURNS_WITHIN, EXITS, WAKES, KICKS = range(1, 13)
 BOUND = 1000  # microseconds
-STEPS = (100, 500, 1000, 1100, 1500, 2000, 5000)
+FINE = 250
+STEPS = (100, 200, 300, 500, 1000, 1100, 1500, 2000, 5000)
 TICK = 4000   # the guest's own, CONFIG_HZ=250
 
 APIC, GUEST = "timer of the local APIC", "interrupts of the guest"
@@ -117,6 +118,22 @@ def test_bound(m):
     print(f"{m.means}, exits while nobody asks: {before.exits} before, {nothing.exits} with nothing to do, {over.exits} behind it")
     call(m, TIMER, 0)
     assert nmis(m) == nmis_before
+
+
+@pytest.mark.parametrize("m", ["qemu-hpet", pytest.param("bochs", marks=debugmachine.IN_BOCHS)], indirect=True)
+def test_fine_bound(m, request):
+    """A bound of 250 us holds as well, while the guest sleeps and computes in turn; with --all-rows in 100,000 wake-ups."""
+    seconds = 12 if request.config.getoption("--all-rows") else 1
+    call(m, ASK, FINE)
+    call(m, TIMER, FINE)
+    call(m, THREAD)
+    m.run(IDLE)
+    found = Measured(m, f"for k in $(seq {seconds}); do sleep 1; {BUSY}; done", 1800)
+    print(f"\n{m.means}, bound {FINE} us: {found}")
+    timer_and_thread(m, False)
+    call(m, END)
+    assert found.calls > 1000 and found.latest <= FINE, found
+    assert found.turns > 1000 and found.longest <= FINE, found
 
 
 def send_nmis(m, count, us, sleeps):
