@@ -50,7 +50,9 @@ def shared_machine(item):
         return None
     for fixture, parameter in SHARED.items():
         if fixture in item.fixturenames and (fixture == "machine" or hasattr(item.module, fixture)):
-            which = spec and (getattr(spec.params.get(parameter), "name", None) or spec.indices.get(parameter))
+            value = spec and spec.params.get(parameter)
+            # by its name, for a test that wants some of the machines counts them anew
+            which = spec and (getattr(value, "name", None) or (value if isinstance(value, str) else spec.indices.get(parameter)))
             return f"{item.module.__name__}-{fixture}-{which or 0}"
     return None
 
