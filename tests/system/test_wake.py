@@ -120,9 +120,9 @@ def test_bound(m):
     assert nmis(m) == nmis_before
 
 
-@pytest.mark.parametrize("m", ["qemu-hpet", pytest.param("bochs", marks=debugmachine.IN_BOCHS)], indirect=True)
+@pytest.mark.parametrize("m", ["qemu-hpet"], indirect=True)
 def test_fine_bound(m, request):
-    """A bound of 250 us holds as well, while the guest sleeps and computes in turn; with --all-rows in 100,000 wake-ups."""
+    """A bound of 250 us holds on AMD-V as well, while the guest sleeps and computes in turn; with --all-rows in 100,000 wake-ups."""
     seconds = 12 if request.config.getoption("--all-rows") else 1
     call(m, ASK, FINE)
     call(m, TIMER, FINE)
