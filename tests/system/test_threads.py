@@ -36,7 +36,7 @@ def together(m, commands, timeout=120):
 @pytest.mark.parametrize("options", [{"cpus": 4}, {"cpus": 1}, pytest.param({"emu": "bochs"}, marks=debugmachine.IN_BOCHS)],
                          ids=["qemu-4", "qemu-1", "bochs"])
 def test_threads(options):
-    with debugmachine.booted("threads", **options) as m:
+    with debugmachine.booted(f"threads-{options.get('cpus', 1)}cpu", **options) as m:
         cpus = m.options.cpus
         test(m, START, WORKERS)
         # Exits on each CPU in turn: there the threads run.
