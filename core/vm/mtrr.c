@@ -150,10 +150,6 @@ bool mtrr_guest_read(uint32_t index, uint64_t *value)
 
 struct msr_value mtrr_guest_value(uint32_t index)
 {
-	/* behind IA32_MTRR_FIX64K_00000; 1 is the first */
-	static const uint8_t fixed[0x20] = {
-	    [0] = 1,    [8] = 2,    [9] = 3,    [0x18] = 4,  [0x19] = 5, [0x1a] = 6,
-	    [0x1b] = 7, [0x1c] = 8, [0x1d] = 9, [0x1e] = 10, [0x1f] = 11};
 	const struct mtrr_state *own = this_cpu()->mtrrs;
 	uint32_t i = index - MSR_MTRR_PHYSBASE;
 
@@ -162,9 +158,10 @@ struct msr_value mtrr_guest_value(uint32_t index)
 					  true};
 	if (index == MSR_MTRR_DEF_TYPE)
 		return (struct msr_value){own->def_type, true};
-	i = index - MSR_MTRR_FIX64K;
-	if (i < sizeof(fixed) && fixed[i] && own->cap & MTRR_CAP_FIX)
-		return (struct msr_value){own->fixed[fixed[i] - 1], true};
+	int fixed = mtrr_fixed_index(own, index);
+
+	if (fixed >= 0)
+		return (struct msr_value){own->fixed[fixed], true};
 	return (struct msr_value){0, false};
 }
 

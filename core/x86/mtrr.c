@@ -222,20 +222,6 @@ unsigned int mtrr_differences(const struct mtrr_state *a, const struct mtrr_stat
 	return n;
 }
 
-/* Index into fixed[] of a fixed-range register, or -1. */
-static int fixed_index(const struct mtrr_state *m, uint32_t index)
-{
-	if ((m->cap & MTRR_CAP_FIX) == 0)
-		return -1;
-	if (index == MSR_MTRR_FIX64K)
-		return 0;
-	if (index == MSR_MTRR_FIX16K || index == MSR_MTRR_FIX16K + 1)
-		return (int)(index - MSR_MTRR_FIX16K) + 1;
-	if (index >= MSR_MTRR_FIX4K && index < MSR_MTRR_FIX4K + 8)
-		return (int)(index - MSR_MTRR_FIX4K) + 3;
-	return -1;
-}
-
 static bool is_var(const struct mtrr_state *m, uint32_t index)
 {
 	return index >= MSR_MTRR_PHYSBASE && index < MSR_MTRR_PHYSBASE + 2 * var_count(m);
@@ -244,12 +230,12 @@ static bool is_var(const struct mtrr_state *m, uint32_t index)
 bool mtrr_msr_known(const struct mtrr_state *m, uint32_t index)
 {
 	return index == MSR_MTRRCAP || index == MSR_MTRR_DEF_TYPE || is_var(m, index) ||
-	       fixed_index(m, index) >= 0;
+	       mtrr_fixed_index(m, index) >= 0;
 }
 
 int mtrr_msr_read(const struct mtrr_state *m, uint32_t index, uint64_t *value)
 {
-	int fixed = fixed_index(m, index);
+	int fixed = mtrr_fixed_index(m, index);
 
 	if (index == MSR_MTRRCAP) {
 		*value = m->cap;
@@ -309,7 +295,7 @@ static int write_var(struct mtrr_state *m, uint32_t index, uint64_t value)
 
 int mtrr_msr_write(struct mtrr_state *m, uint32_t index, uint64_t value)
 {
-	int fixed = fixed_index(m, index);
+	int fixed = mtrr_fixed_index(m, index);
 
 	if (index == MSR_MTRR_DEF_TYPE)
 		return write_def_type(m, value);

@@ -72,6 +72,20 @@ struct mtrr_range {
 unsigned int mtrr_differences(const struct mtrr_state *a, const struct mtrr_state *b,
 			      struct mtrr_range *range, unsigned int max);
 
+/* Index into fixed[] of a fixed-range register, or -1. */
+static inline int mtrr_fixed_index(const struct mtrr_state *m, uint32_t index)
+{
+	if ((m->cap & MTRR_CAP_FIX) == 0)
+		return -1;
+	if (index == MSR_MTRR_FIX64K)
+		return 0;
+	if (index == MSR_MTRR_FIX16K || index == MSR_MTRR_FIX16K + 1)
+		return (int)(index - MSR_MTRR_FIX16K) + 1;
+	if (index >= MSR_MTRR_FIX4K && index < MSR_MTRR_FIX4K + 8)
+		return (int)(index - MSR_MTRR_FIX4K) + 3;
+	return -1;
+}
+
 /* True when `index` is one of the registers this state holds (MTRRCAP included). */
 bool mtrr_msr_known(const struct mtrr_state *m, uint32_t index);
 
