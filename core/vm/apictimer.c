@@ -44,7 +44,7 @@ static uint64_t left_us; /* when the timer was programmed last, or stopped */
 /* What the timer counts to. */
 static enum { NOTHING, GUESTS_END, WAKE } goal;
 static uint32_t programmed; /* ticks */
-static uint64_t begin_us, end_us;
+static uint64_t end_us;
 /* An interrupt of the guest's timer waited already when this was programmed for the guest. */
 static bool waited;
 /* It has sent the VMM's interrupt, or might have, and that has not been acknowledged. */
@@ -85,7 +85,7 @@ static void program(uint32_t lvt, uint32_t count)
 	apic_write(APIC_LVT_TIMER, lvt);
 	apic_write(APIC_TIMER_INITIAL, count);
 	programmed = count;
-	begin_us = left_us = clock_us();
+	left_us = clock_us();
 }
 
 /* The guest's time has run out, and not by its own interrupt. */
@@ -132,7 +132,7 @@ static uint32_t guest_left(void)
 	if (guest.left == 0 || goal != WAKE)
 		return guest.left ? count : 0;
 	if (count == 0) {
-		uint32_t by_clock = ticks(clock_us() - begin_us);
+		uint32_t by_clock = ticks(clock_us() - left_us);
 
 		past = past > by_clock ? past : by_clock;
 	}
@@ -176,7 +176,7 @@ static void start(uint64_t us)
 	} else {
 		program(VECTOR_WAKE, wake);
 		goal = WAKE;
-		end_us = begin_us + us;
+		end_us = left_us + us;
 	}
 }
 
@@ -204,7 +204,7 @@ static void adopt(void)
 	guest.left = apic_read(APIC_TIMER_CURRENT);
 	divide = apic_read(APIC_TIMER_DIVIDE);
 	programmed = guest.left;
-	begin_us = left_us = clock_us();
+	left_us = clock_us();
 	goal = guest.left ? GUESTS_END : NOTHING;
 	waited = bit_of(APIC_IRR, guest.lvt & APIC_LVT_VECTOR);
 }
